@@ -1,0 +1,61 @@
+# Everything that the project can do, each as one command. `make` alone explains them.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help setup system venvs run test matrix check format docs bench torture lock clean
+
+VENV := .venv/bin
+PYTEST := $(VENV)/python -m pytest
+CLIENTS := hub-1.10 hub-0.36
+N ?= 200
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA ?= ./data
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: ## set up, load the demo through the real client, serve at http://127.0.0.1:8000
+	@scripts/setup.sh run
+	@exec $(VENV)/python scripts/run_demo.py --host $(HOST) --port $(PORT) --data $(DATA)
+
+setup: ## make .venv with everything for development; quick when nothing changed
+	@scripts/setup.sh dev
+	@scripts/system.sh
+
+system: ## install the programs that tests and benchmarks start (as root, with apt-get)
+	@scripts/system.sh --strict
+
+venvs: ## make the other clients' environments of the matrix
+	@printf '%s\n' $(CLIENTS) heavy | xargs -P 3 -n 1 scripts/setup.sh
+
+test: setup ## the suite on SQLite with the current client
+	$(PYTEST) -m "not heavy" $(ARGS)
+
+matrix: setup venvs ## the suite on PostgreSQL with every client, and the heavy libraries
+	HUTCH_TEST_DATABASE=postgres HUTCH_TEST_CLIENTS="current $(CLIENTS)" $(PYTEST) --ignore=tests/house $(ARGS)
+
+check: setup ## formatting, lint, types, import contract
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/lint-imports
+	$(VENV)/mypy
+
+format: setup ## put the code into shape
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+docs: setup ## write the generated pages of docs/
+	$(VENV)/python scripts/docs.py
+
+bench: setup ## measure against named peers, write docs/benchmarks.md, fail below target
+	$(VENV)/python benchmarks/run.py $(ARGS)
+
+torture: setup ## kill the server N times at seeded moments, then check what it had acknowledged
+	$(VENV)/python benchmarks/torture.py --kills $(N) $(ARGS)
+
+lock: ## resolve every environment anew and write the locks
+	scripts/lock.sh
+
+clean: ## remove what was made, the data folder excepted
+	rm -rf .venv .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
