@@ -1,0 +1,102 @@
+"""What every test stands on: a data folder and a database of the run's own, and no network beyond this machine.
+
+`HUTCH_TEST_DATABASE=postgres` runs everything on a real PostgreSQL server; without it, on SQLite.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import Postgres
+
+DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
+FOLDER = Path(tempfile.mkdtemp(prefix="hutch-tests-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+# Settings are read when Django's are first imported, which pytest-django does as soon as this file is loaded.
+for _name in [name for name in os.environ if name.startswith(("HUTCH_", "HF_")) and not name.startswith("HUTCH_TEST_")]:
+    del os.environ[_name]
+os.environ["HUTCH_DATA"] = str(FOLDER)
+os.environ["DJANGO_SETTINGS_MODULE"] = "hutch.djangoconf"
+# A fixture of Playwright's keeps an event loop running in the thread of the tests that come after it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+_postgres: Postgres | None = None
+if DATABASE == "postgres":
+    _postgres = Postgres()
+    atexit.register(_postgres.stop)
+    _postgres.start()
+    os.environ["HUTCH_DATABASE_URL"] = _postgres.new_database("rooms")
+elif DATABASE != "sqlite":
+    raise pytest.UsageError(f"HUTCH_TEST_DATABASE is {DATABASE!r}; known are sqlite and postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Postgres | None:
+    """The run's PostgreSQL server, or None when the run is on SQLite."""
+    return _postgres
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Puts SQLite's test database in a file: in memory it would not know WAL, nor more than one thread."""
+    if DATABASE == "sqlite":
+        from django.conf import settings
+
+        settings.DATABASES["default"]["TEST"] = {"NAME": FOLDER / "hutch-test.sqlite3"}
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """The data folder (`settings.current().data`), emptied afterwards of all but the database and the secret."""
+    yield FOLDER
+    for entry in FOLDER.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif not entry.name.startswith(("hutch-test.sqlite3", "secret")):
+            entry.unlink()
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """`configure(public_url="https://hub")` changes settings for one test, as their environment variables would."""
+    from hutch.settings import current
+
+    def change(**values: Any) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"HUTCH_{name.upper()}", str(value))
+        current.cache_clear()
+
+    yield change
+    monkeypatch.undo()
+    current.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections of the test process stay on this machine. (Servers and clients of the tests get loopback addresses.)"""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+            raise AssertionError(f"a test tried to reach {address[0]}: tests stay on this machine")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
