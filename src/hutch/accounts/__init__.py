@@ -1,0 +1,1 @@
+"""Users, organisations, roles, tokens: who is asking, and what they hold."""

@@ -1,0 +1,1 @@
+"""Who owns which large object: LFS today, Xet files next to it."""

@@ -1,0 +1,64 @@
+"""Tables of large objects. Private to the room."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class LargeObject(models.Model):
+    """Bytes that are in storage, whole and checked against their SHA-256. `storage_key` is where."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size_bytes = models.BigIntegerField()
+    storage_key = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class ObjectLink(models.Model):
+    """A repository may read an object: it was committed there by somebody who could read it or sent its bytes."""
+
+    repo_id = models.BigIntegerField()
+    object = models.ForeignKey(LargeObject, on_delete=models.PROTECT, related_name="links")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo_id", "object"], name="object_link_once")]
+        indexes = [models.Index(fields=["object", "repo_id"], name="object_link_lookup")]
+
+
+class Receipt(models.Model):
+    """A user sent the bytes of an object for a repository and may therefore commit it there."""
+
+    user_id = models.BigIntegerField()
+    repo_id = models.BigIntegerField()
+    object = models.ForeignKey(LargeObject, on_delete=models.CASCADE, related_name="receipts")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "repo_id", "object"], name="receipt_once")]
+
+
+class Upload(models.Model):
+    """An upload under way, in parts or by offsets; its bytes lie in staging under `staging_id`."""
+
+    staging_id = models.CharField(max_length=32, unique=True)
+    user_id = models.BigIntegerField()
+    repo_id = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True)  # unknown beforehand when a browser sends
+    size_bytes = models.BigIntegerField()
+    part_bytes = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(auto_now=True)
+
+
+class FileLock(models.Model):
+    """A git-lfs lock on a path of a repository."""
+
+    repo_id = models.BigIntegerField()
+    path = models.CharField(max_length=4096)
+    ref = models.CharField(max_length=500, blank=True)
+    owner = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="file_locks")
+    locked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo_id", "path"], name="file_lock_once")]

@@ -1,0 +1,26 @@
+"""Brings the database's tables up to date, by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from hutch.settings import current
+
+
+def migrate() -> None:
+    """Applies what is missing. Beside a running server there is nothing missing, and nothing is locked."""
+    if not _is_behind():
+        return
+    with (current().data / "migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_behind():
+            call_command("migrate", verbosity=0, interactive=False)
+
+
+def _is_behind() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -1,0 +1,97 @@
+"""Tables of what is stored. Private to the room: others call its services."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class RepoType(models.TextChoices):
+    """The four kinds of repository that clients know."""
+
+    MODEL = "model"
+    DATASET = "dataset"
+    SPACE = "space"
+    KERNEL = "kernel"
+
+
+def new_storage_id() -> str:
+    """A name for a repository's folder that never changes when the repository moves."""
+    return uuid.uuid4().hex
+
+
+class Repo(models.Model):
+    """A repository. What stands here about its contents is a copy, made anew by each commit to the default branch."""
+
+    type = models.CharField(max_length=8, choices=RepoType.choices)
+    # null for one-segment names such as `gpt2`
+    namespace = models.ForeignKey("accounts.Namespace", null=True, on_delete=models.PROTECT, related_name="repos")
+    name = models.CharField(max_length=96)
+    full_name = models.CharField(max_length=200)
+    lower_full_name = models.CharField(max_length=200)
+    storage_id = models.CharField(max_length=32, unique=True, default=new_storage_id)
+    visibility = models.CharField(max_length=9, default="public")
+    gated = models.CharField(max_length=6, default="", blank=True)  # "", auto, manual
+    disabled = models.BooleanField(default=False)
+    creator = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="created_repos")
+    default_branch = models.CharField(max_length=255, default="main")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(db_index=True)
+    head_oid = models.CharField(max_length=40, blank=True)
+    head_files = models.JSONField(default=list)  # not all of a huge tree: the first thousand paths
+    card = models.JSONField(default=dict)
+    sdk = models.CharField(max_length=32, blank=True)
+    pipeline_tag = models.CharField(max_length=64, blank=True)
+    library_name = models.CharField(max_length=64, blank=True)
+    downloads = models.BigIntegerField(default=0)
+    likes = models.IntegerField(default=0)
+    git_bytes = models.BigIntegerField(default=0)
+    lfs_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["type", "lower_full_name"], name="repo_name_once")]
+        indexes = [
+            models.Index(fields=["type", "-updated_at", "-id"], name="repo_newest"),
+            models.Index(fields=["type", "-downloads", "-id"], name="repo_most_downloaded"),
+        ]
+
+
+class RepoTag(models.Model):
+    """One tag of a repository, from its card and its files; lists filter by it."""
+
+    repo = models.ForeignKey(Repo, on_delete=models.CASCADE, related_name="tags")
+    tag = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo", "tag"], name="repo_tag_once")]
+        indexes = [models.Index(fields=["tag", "repo"], name="repo_tag_lookup")]
+
+
+class RepoRedirect(models.Model):
+    """A name that a repository had before it moved."""
+
+    type = models.CharField(max_length=8, choices=RepoType.choices)
+    lower_full_name = models.CharField(max_length=200)
+    repo = models.ForeignKey(Repo, on_delete=models.CASCADE, related_name="redirects")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["type", "lower_full_name"], name="redirect_name_once")]
+
+
+class RefIntent(models.Model):
+    """A ref about to move. It is the lock of that ref, and what a restart finishes or forgets.
+
+    Written before the ref moves on disk and removed with the row that tells of the move.
+    """
+
+    repo = models.ForeignKey(Repo, on_delete=models.CASCADE, related_name="intents")
+    ref = models.CharField(max_length=500)
+    old = models.CharField(max_length=40, blank=True)
+    new = models.CharField(max_length=40, blank=True)
+    push_id = models.CharField(max_length=32)
+    actor = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo", "ref"], name="ref_intent_once")]

@@ -1,0 +1,47 @@
+"""Every address of the hub: the wires, the API's routers, the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from hutch import __version__
+from hutch.core import converters
+from hutch.core.errors import BadRequest, HutchError
+from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
+
+converters.install()
+
+
+async def health(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says that the server answers."""
+    await answer(send, 200, [("Content-Type", "application/json")], b'{"status":"ok"}')
+
+
+WIRES: list[Route] = [
+    route("health", "GET HEAD", "/health", health, "Whether the server answers"),
+]
+
+api = NinjaAPI(title="Hutch", version=__version__, urls_namespace="api", docs_url=None, openapi_url="/api/openapi.json")
+
+
+@api.exception_handler(HutchError)
+def _on_error(request: HttpRequest, error: Any) -> HttpResponse:
+    status, headers, body = error_answer(error, request.META["hutch.scope"])
+    return HttpResponse(body, status=status, headers=headers)
+
+
+@api.exception_handler(ValidationError)
+def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
+    first = error.errors[0]
+    field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload"))
+    return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
+
+
+urlpatterns = [
+    path("", api.urls),
+]

@@ -1,0 +1,1 @@
+"""Base template, components, static files and the home page."""

@@ -1,0 +1,40 @@
+"""Turns errors into answers: JSON for clients, a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from hutch.core.errors import HutchError
+from hutch.core.wires import error_answer
+
+
+class PageMiddleware:
+    """Answers a HutchError that a view raised."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Passes the request on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The answer to a HutchError; None leaves any other exception to Django."""
+        if not isinstance(error, HutchError):
+            return None
+        status, headers, body = error_answer(error, request.META["hutch.scope"])
+        if not wants_page(request):
+            return HttpResponse(body, status=status, headers=headers)
+        answer = render(request, "web/error.html", {"error": error, "status": status}, status=status)
+        for key, value in headers.items():
+            if key not in ("Content-Type", "WWW-Authenticate"):
+                answer[key] = value
+        return answer
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a person is looking."""
+    return not request.path_info.startswith(("/api/", "/oauth/")) and "text/html" in request.META.get("HTTP_ACCEPT", "")
