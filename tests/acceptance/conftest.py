@@ -1,0 +1,92 @@
+"""Fixtures of the acceptance tests: a real server, real clients, a user with a token."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.clients import NAMES, Client, Git, python_of
+from tests.acceptance.hub import Hub, User
+from tests.postgres import Postgres
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def new_hub(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None
+) -> Callable[..., Hub]:
+    """`new_hub(require_sign_in="1")`: a hub over an empty folder (and database), with these settings, not started."""
+
+    def make(**settings: str) -> Hub:
+        if postgres is not None:
+            settings.setdefault("database_url", postgres.new_database())
+        return Hub(tmp_path_factory.mktemp("hub") / "data", settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server(new_hub: Callable[..., Hub]) -> Iterator[Hub]:
+    """One running server for all tests that leave it running; use names of `unique`."""
+    hub = new_hub().start()
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def fresh_server(new_hub: Callable[..., Hub]) -> Iterator[Hub]:
+    """A running server of the test's own, to be stopped, killed or filled at will."""
+    hub = new_hub().start()
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """`unique("alice")` is a name that no other test has."""
+    return lambda stem: f"{stem}-{next(_numbers)}"
+
+
+@pytest.fixture
+def user(server: Hub, unique: Callable[[str], str]) -> User:
+    """An account of the test's own on `server`, with a token that may write."""
+    return server.user(unique("user"))
+
+
+@pytest.fixture(params=NAMES)
+def client(request: pytest.FixtureRequest, server: Hub, user: User, tmp_path: Path) -> Client:
+    """A client of each version of the run, signed in to `server` as `user`."""
+    home = tmp_path / "client"
+    home.mkdir()
+    return Client(request.param, python_of(request.param), home, server.url, user.token)
+
+
+@pytest.fixture
+def heavy(server: Hub, user: User, tmp_path: Path) -> Client:
+    """The environment with transformers, torch and datasets, signed in to `server` as `user` (mark the test heavy)."""
+    home = tmp_path / "heavy"
+    home.mkdir()
+    return Client("heavy", python_of("heavy"), home, server.url, user.token)
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    """git with a home of its own."""
+    return Git(tmp_path / "git-home")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows the end of the servers' logs under a test that failed."""
+    report = yield
+    if report.failed:
+        hubs = {id(value): value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Hub)}
+        for hub in hubs.values():
+            report.sections.append((f"log of {hub.url}", hub.log.read_text(errors="replace")[-8000:]))
+    return report
