@@ -39,7 +39,8 @@ def _take(handle: int, wait_s: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise RepositoryBusy(f"This repository is busy: tried for {wait_s:g} s", limit=wait_s) from None
+                busy = f"This repository is busy: tried for {wait_s:g} s"
+                raise RepositoryBusy(busy, limit=wait_s) from None
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
         else:

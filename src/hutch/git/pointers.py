@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ def parse(data: bytes) -> Pointer | None:
     lines = data[:-1].split(b"\n")[1:]
     plain = [line for line in lines if not _EXTENSION.match(line)]
     keys = [found.group(1) for line in lines if (found := _KEY.fullmatch(line))]
-    if len(plain) != 2 or len(keys) != len(lines) or any(a >= b for a, b in zip(keys, keys[1:], strict=False)):
+    if len(plain) != 2 or len(keys) != len(lines) or any(a >= b for a, b in itertools.pairwise(keys)):
         return None
     oid, size = _OID_LINE.fullmatch(plain[0]), _SIZE_LINE.fullmatch(plain[1])
     if oid is None or size is None or int(size.group(1)) >= 2**63:

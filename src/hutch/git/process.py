@@ -47,7 +47,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
-        # Data folders are often owned by another user than the server's (volumes, sudo): that is no attack here.
+        # Data folders are often owned by another user than the server's (volumes, sudo).
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": "safe.directory",
         "GIT_CONFIG_VALUE_0": "*",
@@ -58,7 +58,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def command(path: Path, args: Sequence[str], *, tied: bool = False) -> list[str]:
-    """The argument list for git on the repository at `path`; `tied` children die with the thread that made them."""
+    """The argument list for git on a repository; a `tied` child dies with the thread that made it."""
     wrapper = _death_wrapper() if tied else ()
     return [*wrapper, git_binary(), "--git-dir", str(path), *args]
 

@@ -21,8 +21,8 @@ _FULL_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def check_ref_name(name: str) -> str:
     """Return the full ref name (`refs/heads/main`) if git and this hub accept it, else raise InvalidRefName.
 
-    The rules are those of git-check-ref-format, and: only branches, tags, refs/pr and refs/convert; at most 240
-    bytes; no name that reads as a commit hash, as an option, or as HEAD.
+    The rules are those of git-check-ref-format, and: only branches, tags, refs/pr and refs/convert; at most
+    240 bytes; no name that reads as a commit hash, as an option, or as HEAD.
     """
     short = short_name(name)
     if not name.startswith(NAMESPACES) or not short:
@@ -40,7 +40,7 @@ def check_ref_name(name: str) -> str:
 def _rules(short: str) -> list[tuple[bool, str]]:
     parts = short.split("/")
     return [
-        (_FORBIDDEN.search(short) is not None, "must not contain spaces, control characters or any of ~ ^ : ? * [ \\"),
+        (_FORBIDDEN.search(short) is not None, "must not contain spaces, controls or any of ~ ^ : ? * [ \\"),
         (".." in short, "must not contain '..'"),
         ("@{" in short, "must not contain '@{'"),
         (short == "@", "must not be '@'"),
@@ -69,7 +69,7 @@ def check_tag_name(tag: str) -> str:
 
 
 def short_name(ref: str) -> str:
-    """`main` of `refs/heads/main`, `v1` of `refs/tags/v1`, `3` of `refs/pr/3`, `parquet` of `refs/convert/parquet`."""
+    """`main` of `refs/heads/main`, `3` of `refs/pr/3`, `parquet` of `refs/convert/parquet`."""
     for namespace in NAMESPACES:
         if ref.startswith(namespace):
             return ref[len(namespace) :]

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
+from pygit2.enums import ObjectType
 
 from hutch.core.errors import BadRequest
 from hutch.git import locks, process
 from hutch.git.errors import GitFailed, RefConflict, RefMoved
-from hutch.git.ref_names import check_ref_name
+from hutch.git.ref_names import TAGS, check_ref_name
 from hutch.git.repository import fsync_folder
 from hutch.git.repository import open as open_repository
 
@@ -21,6 +22,7 @@ _ZERO = "0" * 40
 _OID = re.compile(r"[0-9a-f]{40}")
 _QUOTED_REF = re.compile(r"'?(refs/[^\s':]+)'?")
 _LOCK_LEFT_BEHIND = re.compile(r"Unable to create '([^']+\.lock)': File exists")
+_ONE_IS_A_FOLDER = re.compile(r"cannot create|cannot process|there are still refs under|Not a directory")
 _GRACE_FOR_FOREIGN_LOCK_S = 1.0
 
 
@@ -36,21 +38,22 @@ class RefUpdate:
 def update(path: Path, updates: Sequence[RefUpdate], *, wait_s: float = locks.DEFAULT_WAIT_S) -> None:
     """Apply all updates or none, durably; the objects must already be in place and durable.
 
-    Raises RefMoved (naming the ref) where a ref is not at its `old`, RefConflict where `a` and `a/b` would both be,
-    InvalidRefName, BadRequest for a malformed hash or a ref named twice, RepositoryBusy.
+    Raises RefMoved (naming the ref) where a ref is not at its `old`, RefConflict where `a` and `a/b` would
+    both be, InvalidRefName, RepositoryBusy, BadRequest (a malformed hash, a ref named twice, a branch on
+    something that is no commit).
     """
-    _check(updates)
     if not updates:
         return
+    repo = open_repository(path)
+    _check(repo, updates)
     with locks.held(path, wait_s):
         if len(updates) == 1 and updates[0].old is not None and updates[0].new is not None:
-            _move_one(path, updates[0].name, updates[0].old, updates[0].new)
+            _move_one(path, repo, updates[0])
         else:
             _transaction(path, updates)
-            _fsync_names(path, [each.name for each in updates])
 
 
-def _check(updates: Sequence[RefUpdate]) -> None:
+def _check(repo: pygit2.Repository, updates: Sequence[RefUpdate]) -> None:
     seen: set[str] = set()
     for each in updates:
         check_ref_name(each.name)
@@ -60,41 +63,51 @@ def _check(updates: Sequence[RefUpdate]) -> None:
         for oid in (each.old, each.new):
             if oid is not None and not _OID.fullmatch(oid):
                 raise BadRequest("A commit hash has 40 hexadecimal digits", field="oid", value=oid)
+        if each.new is not None:
+            _check_target(repo, each.name, each.new)
 
 
-# In process, for the hot case of a commit to a branch: libgit2 compares under git's own lock file, fsyncs file and
-# folder, and costs a tenth of a child process.
-def _move_one(path: Path, name: str, old: str, new: str) -> None:
-    repo = open_repository(path)
+def _check_target(repo: pygit2.Repository, name: str, oid: str) -> None:
     try:
-        ref = repo.lookup_reference(name)
+        kind, _ = repo.odb.read_header(oid)
     except KeyError:
-        raise RefMoved(name, f"{name} does not exist any more") from None
-    if str(ref.target) != old:
-        raise RefMoved(name)
-    if new not in repo:
-        raise GitFailed(f"{name} cannot move to {new}: the repository does not have it")
+        raise BadRequest(f"{name} cannot point to {oid}: it is not there", field="oid", value=oid) from None
+    if kind != ObjectType.COMMIT and not name.startswith(TAGS):
+        raise BadRequest(f"{name} can point to commits only", field="oid", value=oid)
+
+
+# In process, for the hot case of a commit to a branch: libgit2 compares under git's own lock file, fsyncs the
+# file and its folder, and costs a tenth of a child process.
+def _move_one(path: Path, repo: pygit2.Repository, wanted: RefUpdate) -> None:
     try:
-        ref.set_target(new)
-    except pygit2.GitError as refused:
-        if "lock" not in str(refused):
-            raise RefMoved(name) from refused
-        _transaction(path, [RefUpdate(name, old, new)])
-        _fsync_names(path, [name])
+        ref = repo.lookup_reference(wanted.name)
+    except KeyError:
+        raise RefMoved(wanted.name, f"{wanted.name} does not exist any more") from None
+    if str(ref.target) != wanted.old:
+        raise RefMoved(wanted.name)
+    try:
+        ref.set_target(str(wanted.new))
+    except pygit2.GitError:
+        # A lock file left behind, or a foreign writer: git itself says which.
+        _transaction(path, [wanted])
 
 
 def _transaction(path: Path, updates: Sequence[RefUpdate]) -> None:
     script = "".join(["start\n", *(_line(each) for each in updates), "prepare\ncommit\n"]).encode()
+    complaint = _update_ref(path, script)
+    left_behind = _LOCK_LEFT_BEHIND.search(complaint)
+    if left_behind:
+        _remove_stale_lock(path, Path(left_behind.group(1)))
+        complaint = _update_ref(path, script)
+    if complaint:
+        raise _reason(complaint, updates)
+    _fsync_names(path, [each.name for each in updates])
+
+
+def _update_ref(path: Path, script: bytes) -> str:
     args = [*process.DURABLE, "-c", "core.filesRefLockTimeout=1000", "update-ref", "--no-deref", "--stdin"]
     done = process.run_raw(path, args, stdin=script)
-    complaint = done.stderr.decode("utf-8", "replace")
-    left_behind = _LOCK_LEFT_BEHIND.search(complaint)
-    if done.returncode != 0 and left_behind:
-        _remove_stale_lock(path, Path(left_behind.group(1)))
-        done = process.run_raw(path, args, stdin=script)
-        complaint = done.stderr.decode("utf-8", "replace")
-    if done.returncode != 0:
-        raise _reason(complaint, updates)
+    return "" if done.returncode == 0 else process.words(done.stderr, 4000)
 
 
 def _line(each: RefUpdate) -> str:
@@ -103,8 +116,8 @@ def _line(each: RefUpdate) -> str:
     return f"update {each.name} {each.new} {each.old or _ZERO}\n"
 
 
-# Every writer of refs holds `locks.held`, so a lock file that is still there belongs to a process that was killed,
-# or to an operator's own git, which needs it for milliseconds.
+# Every writer of refs holds `locks.held`, so a lock file that is still there belongs to a process that was
+# killed, or to an operator's own git, which needs it for milliseconds.
 def _remove_stale_lock(path: Path, lock: Path) -> None:
     time.sleep(_GRACE_FOR_FOREIGN_LOCK_S)
     if lock.is_relative_to(path):
@@ -113,16 +126,13 @@ def _remove_stale_lock(path: Path, lock: Path) -> None:
 
 def _reason(complaint: str, updates: Sequence[RefUpdate]) -> Exception:
     names = {each.name for each in updates}
-    named = [found for found in _QUOTED_REF.findall(complaint) if found in names]
-    if "cannot create" in complaint or "cannot process" in complaint or "cannot lock ref" not in complaint:
-        if "cannot create" in complaint or "cannot process" in complaint:
-            return RefConflict(
-                f"{named[0] if named else 'A ref'} and another ref cannot both exist: one is a folder of the other",
-                field="ref",
-                value=named[0] if named else None,
-            )
-        return GitFailed(f"git update-ref failed: {process.words(complaint.encode())}")
-    return RefMoved(named[0] if named else updates[0].name)
+    named = next((found for found in _QUOTED_REF.findall(complaint) if found in names), updates[0].name)
+    if _ONE_IS_A_FOLDER.search(complaint):
+        both = f"{named} cannot be beside the other refs: one would be a folder of another"
+        return RefConflict(both, field="ref", value=named)
+    if "cannot lock ref" in complaint:
+        return RefMoved(named)
+    return GitFailed(f"git update-ref failed: {complaint}")
 
 
 def _fsync_names(path: Path, names: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from hutch.git.ref_names import (
     short_name,
 )
 from hutch.git.ref_update import RefUpdate, update
+from hutch.git.repository import default_branch
 
 __all__ = [
     "CONVERTS",
@@ -96,8 +97,8 @@ def commit_of(repo: pygit2.Repository, target: str) -> str | None:
 def resolve(repo: pygit2.Repository, revision: str) -> Revision:
     """Turn a branch, tag, full ref, `pr/N`, HEAD or commit hash (7 to 40 digits) into a commit.
 
-    A full hash wins over everything, a branch over a tag, any ref over a shortened hash. Annotated tags are peeled.
-    Raises RevisionNotFound, also for git's revision expressions.
+    A full hash wins over everything, a branch over a tag, any ref over a shortened hash. Annotated tags are
+    peeled. Raises RevisionNotFound, also for git's revision expressions.
     """
     if not revision or len(revision) > 1024 or _EXPRESSION.search(revision):
         raise _unknown(revision)
@@ -115,7 +116,7 @@ def resolve(repo: pygit2.Repository, revision: str) -> Revision:
 
 def _candidates(repo: pygit2.Repository, revision: str) -> list[str]:
     if revision == "HEAD":
-        return [repo.lookup_reference("HEAD").raw_target.decode("utf-8", "replace")]
+        return [HEADS + default_branch(repo)]
     if revision.startswith("refs/"):
         return [revision] if revision.startswith(NAMESPACES) else []
     names = [HEADS + revision, TAGS + revision]
