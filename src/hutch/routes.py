@@ -13,6 +13,7 @@ from hutch import __version__
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
+from hutch.web import wire as web_wire
 
 converters.install()
 
@@ -24,6 +25,7 @@ async def health(scope: Scope, receive: Receive, send: Send) -> None:
 
 WIRES: list[Route] = [
     route("health", "GET HEAD", "/health", health, "Whether the server answers"),
+    *web_wire.ROUTES,
 ]
 
 api = NinjaAPI(title="Hutch", version=__version__, urls_namespace="api", docs_url=None, openapi_url="/api/openapi.json")

@@ -6,10 +6,16 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from hutch import __version__
 from hutch.settings import current
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """The site's name, the actor, and the address under which the hub was called."""
     origin = request.META["hutch.scope"]["origin"]
-    return {"site_name": current().site_name, "actor": request.actor, "base_url": origin.base_url}  # type: ignore[attr-defined]
+    return {
+        "site_name": current().site_name,
+        "hutch_version": __version__,
+        "actor": request.actor,  # type: ignore[attr-defined]
+        "base_url": origin.base_url,
+    }

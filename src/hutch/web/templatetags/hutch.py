@@ -1,0 +1,49 @@
+"""What templates may call: addresses of static files, sizes, ages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from hutch.core import clock
+from hutch.web.assets import asset_url
+
+register = template.Library()
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_AGES = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """The address of a static file, with its content's hash so that it may be cached for ever."""
+    return asset_url(name)
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Bytes as people read them: 1.2 MB (powers of 1000, as the public hub shows them)."""
+    value = float(count or 0)
+    for unit in _UNITS:
+        if value < 1000 or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
+        value /= 1000
+    return ""
+
+
+@register.filter
+def age(moment: datetime | None) -> SafeString | str:
+    """A `<time>` element: "3 days ago", with the exact time as its title."""
+    if moment is None:
+        return ""
+    value = max(0, int((clock.now() - moment).total_seconds()))
+    unit = "year"
+    for span, name in _AGES:
+        if value < span:
+            unit = name
+            break
+        value //= span
+    text = "just now" if unit == "second" and value < 10 else f"{value} {unit}{'' if value == 1 else 's'} ago"
+    return format_html('<time datetime="{}" title="{}">{}</time>', clock.iso(moment), f"{moment:%Y-%m-%d %H:%M} UTC", text)
