@@ -38,7 +38,7 @@ check: setup ## formatting, lint, types, import contract
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/lint-imports
-	$(VENV)/mypy
+	HUTCH_DATA=.mypy_cache/data $(VENV)/mypy
 
 format: setup ## put the code into shape
 	$(VENV)/ruff format .

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.postgres import Postgres
 
 DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
@@ -24,7 +23,9 @@ FOLDER = Path(tempfile.mkdtemp(prefix="hutch-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 # Settings are read when Django's are first imported, which pytest-django does as soon as this file is loaded.
-for _name in [name for name in os.environ if name.startswith(("HUTCH_", "HF_")) and not name.startswith("HUTCH_TEST_")]:
+for _name in [
+    name for name in os.environ if name.startswith(("HUTCH_", "HF_")) and not name.startswith("HUTCH_TEST_")
+]:
     del os.environ[_name]
 os.environ["HUTCH_DATA"] = str(FOLDER)
 os.environ["DJANGO_SETTINGS_MODULE"] = "hutch.djangoconf"

@@ -24,7 +24,9 @@ def _programs() -> Path:
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[4]))
     found = installed[-1] if installed else shutil.which("postgres")
     if not found:
-        raise RuntimeError("PostgreSQL is not installed: `make system` installs it, or say how on your machine")
+        raise RuntimeError(
+            "PostgreSQL is not installed: `make system` installs it, or say how on your machine"
+        )
     return Path(found).parent
 
 
@@ -78,7 +80,9 @@ class Postgres:
             except psycopg.OperationalError as error:
                 assert self._process is not None
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()}") from error
+                    raise RuntimeError(
+                        f"PostgreSQL did not start: {(self.folder / 'log').read_text()}"
+                    ) from error
                 time.sleep(0.05)
 
     def url(self, database: str) -> str:

@@ -99,7 +99,13 @@ class Client:
 
     def _run(self, command: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=600, env=self.environment, cwd=cwd or self.home, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=self.environment,
+            cwd=cwd or self.home,
+            check=False,
         )
 
 
@@ -125,7 +131,9 @@ class Git:
             "\tprocess = git-lfs filter-process\n\trequired = true\n"
         )
 
-    def run(self, *words: str | Path, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str | Path, cwd: Path | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs git; the caller judges how it ended."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -148,7 +156,9 @@ class Git:
     def __call__(self, *words: str | Path, cwd: Path | None = None, **more: str) -> str:
         """The output of a git command that must succeed."""
         done = self.run(*words, cwd=cwd, **more)
-        assert done.returncode == 0, f"git {' '.join(map(str, words))} ended with {done.returncode}: {done.stderr}"
+        assert done.returncode == 0, (
+            f"git {' '.join(map(str, words))} ended with {done.returncode}: {done.stderr}"
+        )
         return done.stdout.strip()
 
 

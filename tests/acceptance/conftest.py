@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.acceptance.clients import NAMES, Client, Git, python_of
 from tests.acceptance.hub import Hub, User
 from tests.postgres import Postgres
@@ -16,9 +15,7 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def new_hub(
-    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None
-) -> Callable[..., Hub]:
+def new_hub(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None) -> Callable[..., Hub]:
     """`new_hub(require_sign_in="1")`: a hub over an empty folder (and database), with these settings, not started."""
 
     def make(**settings: str) -> Hub:
@@ -86,7 +83,9 @@ def pytest_runtest_makereport(
     """Shows the end of the servers' logs under a test that failed."""
     report = yield
     if report.failed:
-        hubs = {id(value): value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Hub)}
+        hubs = {
+            id(value): value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Hub)
+        }
         for hub in hubs.values():
             report.sections.append((f"log of {hub.url}", hub.log.read_text(errors="replace")[-8000:]))
     return report

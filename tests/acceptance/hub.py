@@ -15,7 +15,7 @@ from typing import Any
 from tests.postgres import free_port
 
 PROGRAM = Path(sys.executable).with_name("hutch")
-PASSWORD = "correct horse battery staple"  # noqa: S105  (the accounts live as long as the test)
+PASSWORD = "correct horse battery staple"
 _READY = "Hutch is ready at "
 _START_LIMIT_S = 60
 _STOP_LIMIT_S = 10
@@ -49,7 +49,11 @@ class Hub:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HUTCH_", "HF_", "DJANGO_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HUTCH_", "HF_", "DJANGO_"))
+        }
         return kept | {f"HUTCH_{name.upper()}": value for name, value in self.settings.items()}
 
     def start(self) -> Hub:
@@ -112,7 +116,9 @@ class Hub:
     def cli(self, *words: str, stdin: str = "") -> str:
         """The output of a command that must succeed, without the line's end."""
         done = self.run(*words, stdin=stdin)
-        assert done.returncode == 0, f"hutch {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
+        assert done.returncode == 0, (
+            f"hutch {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
+        )
         return done.stdout.strip()
 
     def cli_json(self, *words: str, stdin: str = "") -> Any:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.acceptance.clients import Client, python_of
 from tests.acceptance.hub import Hub, User
 
@@ -34,7 +33,9 @@ def test_token_of_the_command_line_says_who_it_is(client: Client, user: User) ->
     assert (me["type"], me["name"]) == ("user", user.name)
 
 
-def test_file_uploaded_by_the_library_comes_down_byte_identical(client: Client, user: User, weights: Path) -> None:
+def test_file_uploaded_by_the_library_comes_down_byte_identical(
+    client: Client, user: User, weights: Path
+) -> None:
     repo = f"{user.name}/walk"
     client.call(
         """
@@ -47,12 +48,15 @@ def test_file_uploaded_by_the_library_comes_down_byte_identical(client: Client, 
         path=weights,
     )
     down = client.call(
-        "import huggingface_hub as h; result = h.hf_hub_download(args['repo'], 'model.safetensors')", repo=repo
+        "import huggingface_hub as h; result = h.hf_hub_download(args['repo'], 'model.safetensors')",
+        repo=repo,
     )
     assert _sha256(Path(down)) == _sha256(weights)
 
 
-def test_folder_uploaded_by_hf_comes_down_by_hf(client: Client, user: User, weights: Path, tmp_path: Path) -> None:
+def test_folder_uploaded_by_hf_comes_down_by_hf(
+    client: Client, user: User, weights: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "folder"
     (folder / "sub").mkdir(parents=True)
     weights.rename(folder / "sub" / "model.bin")
