@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import IOBase
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import pygit2
@@ -15,6 +16,7 @@ from pygit2.enums import ObjectType
 from hutch.core.errors import BadRequest
 from hutch.git.object_batch import ObjectBatch
 from hutch.git.objects import FILE_MODE, FOLDER_MODE, SUBMODULE_MODE
+from hutch.git.repository import fsync_folder
 from hutch.git.tree_edit import TreeEditor
 from hutch.git.trees import blob_size, entry_at, tree_of
 
@@ -80,8 +82,11 @@ class Signature:
 def write_blob(repo: pygit2.Repository, source: bytes | BinaryIO) -> str:
     """Store one file's bytes durably and return the blob's id. For many use an ObjectBatch."""
     if isinstance(source, bytes):
-        return str(repo.create_blob(source))
-    return str(repo.create_blob_fromiobase(cast(IOBase, source)))
+        oid = repo.create_blob(source)
+    else:
+        oid = repo.create_blob_fromiobase(cast(IOBase, source))
+    fsync_folder(Path(repo.path) / "objects")
+    return str(oid)
 
 
 def build_tree(

@@ -11,6 +11,7 @@ from pygit2.enums import ObjectType
 
 from hutch.git.objects import hash_object
 from hutch.git.packfile import PackWriter
+from hutch.git.repository import fsync_folder
 
 # Measured: a loose object costs about 1.1 ms (two fsyncs), a pack about 3 ms whatever it holds. But packs slow down
 # every later look-up until they are merged, so a small commit stays loose.
@@ -69,6 +70,8 @@ class ObjectBatch:
             self._pack.finish()
         for kind, data in self._held.values():
             self._repo.odb.write(kind, data)
+        # libgit2 fsyncs a loose object and its folder, but not the folder in which that one may be new.
+        fsync_folder(Path(self._repo.path) / "objects")
         self._forget()
 
     def _forget(self) -> None:
