@@ -8,7 +8,7 @@ import logging
 import secrets
 
 from hutch import bridge, routes
-from hutch.core import addresses, wires
+from hutch.core import addresses, context, wires
 from hutch.core.errors import HutchError
 from hutch.core.wires import Message, Receive, Scope, Send
 from hutch.settings import current
@@ -43,6 +43,7 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
     scope["origin"] = addresses.origin(headers, peer, scope.get("scheme", "http"), current())
     scope["routing_path"] = wires.routing_path(scope.get("raw_path") or scope["path"].encode())
     scope["request_id"] = headers.get("x-request-id", "")[:100] or secrets.token_hex(8)
+    context.request_id.set(scope["request_id"])
     found = wires.find(routes.WIRES, scope["method"], scope["routing_path"])
     if found is None:
         await bridge.django(scope, receive, send)

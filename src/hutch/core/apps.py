@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class CoreConfig(AppConfig):
@@ -10,3 +11,7 @@ class CoreConfig(AppConfig):
 
     name = "hutch.core"
     label = "core"
+
+    def ready(self) -> None:
+        """Imports every room's events, jobs and listeners, so that each process knows them all."""
+        autodiscover_modules("events", "jobs", "listeners")
