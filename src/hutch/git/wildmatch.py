@@ -38,13 +38,20 @@ class _One:
 
 @dataclass(frozen=True, slots=True)
 class _Many:
-    """Any number of bytes out of a set; `skips` leading elements may be left out together with it (`**/`)."""
+    """Any number of bytes out of a set."""
 
     allowed: frozenset[int]
-    skips: int = 1
 
 
-_Element = _One | _Many
+@dataclass(frozen=True, slots=True)
+class _Maybe:
+    """The next `elements` may be left out: the `**` and slash of `**/`."""
+
+    elements: int
+    allowed: frozenset[int] = frozenset()
+
+
+_Element = _One | _Many | _Maybe
 
 
 class Malformed(ValueError):
@@ -78,14 +85,21 @@ def _close(elements: list[_Element], states: set[int]) -> set[int]:
     pending = list(states)
     while pending:
         state = pending.pop()
-        element = elements[state] if state < len(elements) else None
-        if isinstance(element, _Many):
-            # A `**` may stand for nothing before what follows it, and `**/` for nothing at all.
-            for following in (state + 1, state + element.skips):
-                if following not in states:
-                    states.add(following)
-                    pending.append(following)
+        for following in _free_steps(elements, state):
+            if following not in states:
+                states.add(following)
+                pending.append(following)
     return states
+
+
+def _free_steps(elements: list[_Element], state: int) -> tuple[int, ...]:
+    match elements[state] if state < len(elements) else None:
+        case _Many():
+            return (state + 1,)
+        case _Maybe(count):
+            return (state + 1, state + 1 + count)
+        case _:
+            return ()
 
 
 def _compile(pattern: bytes, pathname: bool) -> list[_Element]:
@@ -94,8 +108,11 @@ def _compile(pattern: bytes, pathname: bool) -> list[_Element]:
     while at < len(pattern):
         byte = pattern[at : at + 1]
         if byte == b"*":
-            element, at = _stars(pattern, at, pathname)
-        elif byte == b"?":
+            stars, at = _stars(pattern, at, pathname)
+            elements += stars
+            continue
+        element: _Element
+        if byte == b"?":
             element, at = _One(_NOT_SLASH if pathname else _ANY), at + 1
         elif byte == b"[":
             element, at = _bracket(pattern, at, pathname)
@@ -108,17 +125,18 @@ def _compile(pattern: bytes, pathname: bool) -> list[_Element]:
     return elements
 
 
-def _stars(pattern: bytes, start: int, pathname: bool) -> tuple[_Element, int]:
+def _stars(pattern: bytes, start: int, pathname: bool) -> tuple[list[_Element], int]:
     end = start
     while end < len(pattern) and pattern[end : end + 1] == b"*":
         end += 1
     if not pathname:
-        return _Many(_ANY), end
+        return [_Many(_ANY)], end
     rest = pattern[end:]
     free_before = start == 0 or pattern[start - 1] == _SLASH
-    if end - start >= 2 and free_before and (not rest or rest.startswith((b"/", b"\\/"))):
-        return _Many(_ANY, skips=2 if rest.startswith(b"/") else 1), end
-    return _Many(_NOT_SLASH), end
+    free_behind = not rest or rest.startswith((b"/", b"\\/"))
+    if end - start < 2 or not free_before or not free_behind:
+        return [_Many(_NOT_SLASH)], end
+    return [_Maybe(2), _Many(_ANY)] if rest.startswith(b"/") else [_Many(_ANY)], end
 
 
 def _bracket(pattern: bytes, start: int, pathname: bool) -> tuple[_Element, int]:
