@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from tests.postgres import Postgres
 
@@ -22,7 +23,7 @@ DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
 FOLDER = Path(tempfile.mkdtemp(prefix="hutch-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
-# Settings are read when Django's are first imported, which pytest-django does as soon as this file is loaded.
+# Settings are read when Django is set up, so what they are for this run comes before.
 for _name in [
     name for name in os.environ if name.startswith(("HUTCH_", "HF_")) and not name.startswith("HUTCH_TEST_")
 ]:
@@ -40,6 +41,7 @@ if DATABASE == "postgres":
     os.environ["HUTCH_DATABASE_URL"] = _postgres.new_database("rooms")
 elif DATABASE != "sqlite":
     raise pytest.UsageError(f"HUTCH_TEST_DATABASE is {DATABASE!r}; known are sqlite and postgres")
+django.setup()
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +54,9 @@ def postgres() -> Postgres | None:
 def django_db_modify_db_settings() -> None:
     """Puts SQLite's test database in a file: in memory it would not know WAL, nor more than one thread."""
     if DATABASE == "sqlite":
-        from django.conf import settings
+        from django.db import connections
 
-        settings.DATABASES["default"]["TEST"] = {"NAME": FOLDER / "hutch-test.sqlite3"}
+        connections["default"].settings_dict["TEST"]["NAME"] = FOLDER / "hutch-test.sqlite3"
 
 
 @pytest.fixture
