@@ -78,6 +78,7 @@ class RepoRole(models.Model):
     """A role on one repository, held by a team or by a user by name. `repo_id` is the repository's key."""
 
     repo_id = models.BigIntegerField(db_index=True)
+    namespace_id = models.BigIntegerField(null=True, db_index=True)  # where the repository was when the role was given
     team = models.ForeignKey(Team, null=True, on_delete=models.CASCADE, related_name="repo_roles")
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="repo_roles")
     role = models.PositiveSmallIntegerField(choices=ROLES)
@@ -100,7 +101,7 @@ class AccessToken(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
     name = models.CharField(max_length=96)
     sha256 = models.CharField(max_length=64, unique=True)
-    hint = models.CharField(max_length=12)
+    hint = models.CharField(max_length=12)  # what a list shows of it
     kind = models.CharField(max_length=12, choices=Kind.choices)
     # [{"entity": "org:acme", "permissions": ["repo.content.read"]}], for fine-grained tokens
     grants = models.JSONField(default=list)
@@ -108,9 +109,27 @@ class AccessToken(models.Model):
     last_used_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    # given out by the device flow; lasts hours and comes with a RefreshToken
+    is_oauth = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "name"], name="token_name_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], condition=models.Q(revoked_at=None), name="token_name_once")
+        ]
+
+
+class RefreshToken(models.Model):
+    """Renews an OAuth token once; `family` ties together all that came from one sign-in."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
+    access_token = models.ForeignKey(AccessToken, on_delete=models.CASCADE, related_name="+")
+    client_id = models.CharField(max_length=200)
+    family = models.CharField(max_length=32, db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
 
 
 class Invitation(models.Model):
@@ -143,6 +162,7 @@ class DeviceGrant(models.Model):
     scope = models.CharField(max_length=500, blank=True)
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     denied = models.BooleanField(default=False)
+    interval_s = models.PositiveSmallIntegerField(default=5)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     polled_at = models.DateTimeField(null=True)
