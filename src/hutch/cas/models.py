@@ -27,38 +27,45 @@ class ObjectLink(models.Model):
 
 
 class Receipt(models.Model):
-    """A user sent the bytes of an object for a repository and may therefore commit it there."""
+    """A user may commit an object to a repository: they sent its bytes for it, or could read it when they asked."""
 
     user_id = models.BigIntegerField()
-    repo_id = models.BigIntegerField()
+    repo_id = models.BigIntegerField(db_index=True)
     object = models.ForeignKey(LargeObject, on_delete=models.CASCADE, related_name="receipts")
-    created_at = models.DateTimeField(auto_now_add=True)
+    renewed_at = models.DateTimeField(db_index=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user_id", "repo_id", "object"], name="receipt_once")]
 
 
 class Upload(models.Model):
-    """An upload under way, in parts or by offsets; its bytes lie in staging under `staging_id`."""
+    """A browser's upload, which goes on after a reload; its bytes lie in staging under `staging_id`.
+
+    `fingerprint` is the page's word for the very file that is sent, so that another of the same name and size does not
+    go on where the first broke off. `sha256` stands once all bytes are in storage.
+    """
 
     staging_id = models.CharField(max_length=32, unique=True)
     user_id = models.BigIntegerField()
-    repo_id = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64, blank=True)  # unknown beforehand when a browser sends
+    repo_id = models.BigIntegerField(db_index=True)
+    path = models.TextField()
     size_bytes = models.BigIntegerField()
-    part_bytes = models.BigIntegerField(default=0)
+    fingerprint = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    touched_at = models.DateTimeField(auto_now=True)
+    touched_at = models.DateTimeField(db_index=True)
 
 
 class FileLock(models.Model):
     """A git-lfs lock on a path of a repository."""
 
     repo_id = models.BigIntegerField()
-    path = models.CharField(max_length=4096)
+    path = models.TextField()
+    # A path may be longer than an index entry of PostgreSQL.
+    path_sha256 = models.CharField(max_length=64)
     ref = models.CharField(max_length=500, blank=True)
     owner = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="file_locks")
     locked_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["repo_id", "path"], name="file_lock_once")]
+        constraints = [models.UniqueConstraint(fields=["repo_id", "path_sha256"], name="file_lock_once")]

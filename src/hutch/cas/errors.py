@@ -1,0 +1,71 @@
+"""The cas branch of the error tree.
+
+BadRequest                 400
+├── MissingObjects         400  MissingObjects      which objects were not uploaded
+└── PointerSizeMismatch    400  PointerSizeMismatch both sizes are named
+Forbidden
+├── TicketInvalid          403  TicketInvalid       a signed address that this server did not give
+└── TicketExpired          403  TicketExpired
+Conflict
+└── LockExists             409  LockExists          the lock goes along
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hutch.core.errors import BadRequest, Conflict, Forbidden, shown
+
+_NAMED = 10
+
+
+class MissingObjects(BadRequest):
+    """Large objects that the commit names have not been uploaded."""
+
+    code = "MissingObjects"
+
+    def __init__(self, oids: Sequence[str]) -> None:
+        named = ", ".join(oids[:_NAMED]) + (" ..." if len(oids) > _NAMED else "")
+        super().__init__(
+            f"{len(oids)} large object(s) that this names are not here; upload them first: {named}",
+            field="oid",
+            value=named,
+        )
+        self.oids = list(oids)
+
+
+class PointerSizeMismatch(BadRequest):
+    """A pointer names another size than its object has."""
+
+    code = "PointerSizeMismatch"
+
+    def __init__(self, oid: str, *, named: int, actual: int) -> None:
+        super().__init__(
+            f"The object {shown(oid)} has {actual} bytes; {named} were named",
+            field="size",
+            value=named,
+            limit=actual,
+        )
+
+
+class TicketInvalid(Forbidden):
+    """This signed address is not one that this server gave for this."""
+
+    code = "TicketInvalid"
+
+
+class TicketExpired(Forbidden):
+    """This signed address has expired: ask for a new one."""
+
+    code = "TicketExpired"
+
+
+class LockExists(Conflict):
+    """The file is locked already."""
+
+    code = "LockExists"
+
+    def __init__(self, lock: Any) -> None:
+        super().__init__(f"{shown(lock.path)} is locked by {lock.owner_name}", field="path", value=lock.path)
+        self.lock = lock

@@ -1,0 +1,216 @@
+"""Large objects and who may use them: the verbs that other rooms call.
+
+The order of durability: bytes synced and renamed (storage), then the row, then the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+
+from hutch.cas import stores
+from hutch.cas.errors import MissingObjects, PointerSizeMismatch
+from hutch.cas.models import FileLock, LargeObject, ObjectLink, Receipt, Upload
+from hutch.core import clock
+from hutch.core.permissions import Actor
+from hutch.git.pointers import Pointer
+from hutch.storage import faults
+from hutch.storage.keys import content_key
+from hutch.storage.port import LocalFile, SignedUrl, Staged
+
+SHELF = "lfs"
+_QUERY_OIDS = 500  # SQLite and the planner want lists of bounded length
+_RENEW_AFTER = timedelta(hours=1)
+
+_OBJECT_SQL = """
+SELECT o.sha256, o.size_bytes, o.storage_key FROM cas_largeobject o
+  JOIN cas_objectlink l ON l.object_id = o.id WHERE o.sha256 = %s AND l.repo_id = %s"""
+
+faults.declare("cas.after_row")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that is in storage: its SHA-256, its size in bytes, and its key there."""
+
+    oid: str
+    size: int
+    key: str
+
+
+def known(
+    actor: Actor, repo_id: int, oids: Iterable[str], readable: QuerySet[Any] | None = None
+) -> dict[str, int]:
+    """The sizes of those objects that `actor` may link into this repository; all others look as if they did not exist.
+
+    An object may be linked if it is linked there already, if the actor holds a receipt for it there, or if it is linked
+    in one of the repositories `readable` (a query of repositories whose files the actor may read).
+    """
+    rule = Q(Exists(ObjectLink.objects.filter(object=OuterRef("pk"), repo_id=repo_id)))
+    if actor.user_id is not None:
+        rule |= Q(
+            Exists(Receipt.objects.filter(object=OuterRef("pk"), repo_id=repo_id, user_id=actor.user_id))
+        )
+    if readable is not None:
+        elsewhere = ObjectLink.objects.filter(object=OuterRef("pk"))
+        rule |= Q(Exists(elsewhere.filter(Exists(readable.filter(pk=OuterRef("repo_id"))))))
+    sizes: dict[str, int] = {}
+    for some in _chunks(oids):
+        sizes.update(LargeObject.objects.filter(rule, sha256__in=some).values_list("sha256", "size_bytes"))
+    return sizes
+
+
+def remember(actor: Actor, repo_id: int, oids: Iterable[str]) -> None:
+    """Notes that `actor` may link these objects there, having been told that they need not be sent.
+
+    The caller has just found them by `known`. A commit later succeeds even if the other repository has gone meanwhile.
+    """
+    if actor.user_id is None:
+        return
+    for some in _chunks(oids):
+        linked = ObjectLink.objects.filter(repo_id=repo_id, object__sha256__in=some).values("object_id")
+        fresh = Receipt.objects.filter(
+            repo_id=repo_id, user_id=actor.user_id, renewed_at__gt=clock.now() - _RENEW_AFTER
+        ).values("object_id")
+        keys = LargeObject.objects.filter(sha256__in=some).exclude(pk__in=linked).exclude(pk__in=fresh)
+        _write_receipts(actor.user_id, repo_id, list(keys.values_list("pk", flat=True)))
+
+
+def check(
+    actor: Actor, repo_id: int, pointers: Iterable[Pointer], readable: QuerySet[Any] | None = None
+) -> dict[str, int]:
+    """Sizes by oid of what the pointers name, if `actor` may link all of them.
+
+    Raises MissingObjects naming those that do not exist for this actor, PointerSizeMismatch for a wrong size.
+    """
+    wanted = list(pointers)
+    sizes = known(actor, repo_id, (pointer.oid for pointer in wanted), readable)
+    missing = sorted({pointer.oid for pointer in wanted} - sizes.keys())
+    if missing:
+        raise MissingObjects(missing)
+    for pointer in wanted:
+        if sizes[pointer.oid] != pointer.size:
+            raise PointerSizeMismatch(pointer.oid, named=pointer.size, actual=sizes[pointer.oid])
+    return sizes
+
+
+def link(
+    actor: Actor, repo_id: int, pointers: Iterable[Pointer], readable: QuerySet[Any] | None = None
+) -> None:
+    """Makes the objects of these pointers readable in the repository. Runs in the caller's transaction.
+
+    Raises what `check` raises, and then links nothing.
+    """
+    sizes = check(actor, repo_id, pointers, readable)
+    for some in _chunks(sizes):
+        keys = LargeObject.objects.filter(sha256__in=some).values_list("pk", flat=True)
+        ObjectLink.objects.bulk_create(
+            [ObjectLink(repo_id=repo_id, object_id=key) for key in keys], ignore_conflicts=True
+        )
+
+
+def object_of(repo_id: int, oid: str) -> StoredObject | None:
+    """The object, if it is linked in the repository. Plain SQL: every download begins here."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OBJECT_SQL, [oid, repo_id])
+        row = cursor.fetchone()
+    return StoredObject(*row) if row else None
+
+
+def objects_of(repo_id: int, oids: Iterable[str]) -> dict[str, StoredObject]:
+    """Those of the objects that are linked in the repository."""
+    found: dict[str, StoredObject] = {}
+    for some in _chunks(oids):
+        rows = LargeObject.objects.filter(sha256__in=some, links__repo_id=repo_id)
+        for row in rows.values_list("sha256", "size_bytes", "storage_key"):
+            found[row[0]] = StoredObject(*row)
+    return found
+
+
+def all_objects_of(repo_id: int) -> Iterator[StoredObject]:
+    """Every object linked in the repository, newest link first."""
+    rows = LargeObject.objects.filter(links__repo_id=repo_id).order_by("-links__id")
+    for row in rows.values_list("sha256", "size_bytes", "storage_key").iterator():
+        yield StoredObject(*row)
+
+
+def locate(stored: StoredObject, headers: Mapping[str, str] | None = None) -> LocalFile | SignedUrl:
+    """Where a download finds the bytes; raises BlobNotFound if storage has lost them."""
+    return stores.blobs().locate(stored.key, headers)
+
+
+def receive(user_id: int, repo_id: int, staged: Staged) -> StoredObject:
+    """Takes a staged file that `user_id` sent for this repository: into storage, then its row and the receipt.
+
+    Who may send was decided when the upload's address was signed. Safe to repeat and to race; durable on return.
+    """
+    key = content_key(SHELF, staged.sha256)
+    stores.blobs().put(key, staged)
+    with transaction.atomic():
+        row = LargeObject(sha256=staged.sha256, size_bytes=staged.size, storage_key=key)
+        LargeObject.objects.bulk_create([row], ignore_conflicts=True)
+        _write_receipts(user_id, repo_id, [LargeObject.objects.only("pk").get(sha256=staged.sha256).pk])
+    faults.point("cas.after_row")
+    return StoredObject(staged.sha256, staged.size, key)
+
+
+def store_bytes(user_id: int, repo_id: int, data: bytes) -> StoredObject:
+    """Stores bytes that the server made for a user, as if the user had sent them; link them by a commit."""
+    with stores.staging().create(len(data)) as file:
+        file.write(data)
+        return receive(user_id, repo_id, file.finish())
+
+
+def stored_bytes(repo_id: int) -> int:
+    """Bytes of all objects linked in the repository, each counted once."""
+    total = ObjectLink.objects.filter(repo_id=repo_id).aggregate(total=Sum("object__size_bytes"))["total"]
+    return int(total or 0)
+
+
+def stored_bytes_by_repo(repo_ids: Iterable[int]) -> dict[int, int]:
+    """`stored_bytes` of many repositories at once; those without objects are left out."""
+    rows = (
+        ObjectLink.objects.filter(repo_id__in=list(repo_ids))
+        .values("repo_id")
+        .annotate(total=Sum("object__size_bytes"))
+    )
+    return {row["repo_id"]: int(row["total"]) for row in rows}
+
+
+def unlink(repo_id: int, oids: Iterable[str]) -> int:
+    """Takes objects from a repository, receipts too, so that a collector may remove them; how many links went."""
+    gone = 0
+    with transaction.atomic():
+        for some in _chunks(oids):
+            keys = list(LargeObject.objects.filter(sha256__in=some).values_list("pk", flat=True))
+            Receipt.objects.filter(repo_id=repo_id, object_id__in=keys).delete()
+            gone += ObjectLink.objects.filter(repo_id=repo_id, object_id__in=keys).delete()[0]
+    return gone
+
+
+def forget_repo(repo_id: int) -> None:
+    """Removes all that the room knows of a repository that is being deleted; runs in the caller's transaction."""
+    for model in (ObjectLink, Receipt, Upload, FileLock):
+        model.objects.filter(repo_id=repo_id).delete()
+
+
+def _write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
+    if not object_keys:
+        return
+    moment = clock.now()
+    Receipt.objects.bulk_create(
+        [Receipt(user_id=user_id, repo_id=repo_id, object_id=key, renewed_at=moment) for key in object_keys],
+        update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "object"],
+    )  # fmt: skip
+
+
+def _chunks(oids: Iterable[str]) -> Iterator[list[str]]:
+    """Distinct oids in lists of bounded length."""
+    distinct = list(dict.fromkeys(oids))
+    for at in range(0, len(distinct), _QUERY_OIDS):
+        yield distinct[at : at + _QUERY_OIDS]
