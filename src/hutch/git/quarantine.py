@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, Self, cast
+from typing import IO, Self, cast
 
 from hutch.git import pointers, process
 from hutch.git.errors import GitFailed, GitTimeout, InvalidPack, PackTooLarge
