@@ -17,6 +17,7 @@ from typing import Any
 
 import django
 import pytest
+
 from tests.postgres import Postgres
 
 DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
@@ -87,7 +88,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections of the test process stay on this machine. (Servers and clients of the tests get loopback addresses.)"""
+    """Connections of the test process stay on this machine; servers and clients get loopback addresses."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:

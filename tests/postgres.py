@@ -53,10 +53,9 @@ class Postgres:
         if os.getuid() == 0:
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        subprocess.run(
-            [*self._as_owner(), programs / "initdb", "-D", data, "-U", "hutch", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"],
-            check=True, capture_output=True, cwd=self.folder,
-        )  # fmt: skip
+        how = ["-U", "hutch", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        initdb = [*self._as_owner(), programs / "initdb", "-D", data, *how]
+        subprocess.run(initdb, check=True, capture_output=True, cwd=self.folder)
         options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         with (self.folder / "log").open("wb") as log:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.clients import NAMES, Client, Git, python_of
 from tests.acceptance.hub import Hub, User
 from tests.postgres import Postgres

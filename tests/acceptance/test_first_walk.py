@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.clients import Client, python_of
 from tests.acceptance.hub import Hub, User
 
