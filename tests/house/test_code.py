@@ -77,15 +77,32 @@ def test_no_class_or_function_has_a_name_that_says_nothing() -> None:
     assert found == []
 
 
-def test_asynchronous_functions_are_only_in_wires_and_the_front_door() -> None:
-    found = [
-        f"{m.at(f)} {f.name}"
+def test_asynchronous_functions_are_only_in_wires_and_what_wires_alone_use() -> None:
+    """A part of a wire may stand in a file of its own, as long as nothing synchronous imports it."""
+    asynchronous = {
+        m.name for m in modules() if any(isinstance(f, ast.AsyncFunctionDef) for f in m.functions())
+    }
+    parts = {name for name in asynchronous if not ASYNC_FILES.search(name)}
+    leaks = [
+        f"{m.name} imports {part}"
         for m in modules()
-        if not ASYNC_FILES.search(m.name)
-        for f in m.functions()
-        if isinstance(f, ast.AsyncFunctionDef)
+        if m.name not in asynchronous
+        for part in parts & _imported(m)
     ]
-    assert found == []
+    unused = parts - {part for m in modules() for part in _imported(m)}
+    assert leaks == []
+    assert unused == set()
+
+
+def _imported(module: Module) -> set[str]:
+    """The files of the package that a module imports."""
+    found = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hutch"):
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {f"{name.removeprefix('hutch.').replace('.', '/')}.py" for name in found}
 
 
 def test_only_the_settings_read_the_environment() -> None:
