@@ -78,31 +78,38 @@ def test_no_class_or_function_has_a_name_that_says_nothing() -> None:
 
 
 def test_asynchronous_functions_are_only_in_wires_and_what_wires_alone_use() -> None:
-    """A part of a wire may stand in a file of its own, as long as nothing synchronous imports it."""
-    asynchronous = {
-        m.name for m in modules() if any(isinstance(f, ast.AsyncFunctionDef) for f in m.functions())
+    """A part of a wire may stand in a file of its own, as long as nothing synchronous imports what is asynchronous."""
+    asynchronous = {m.name: _coroutines(m) for m in modules() if _coroutines(m)}
+    parts = {
+        f"{name.removesuffix('.py').replace('/', '.')}.{function}"
+        for name, functions in asynchronous.items()
+        if not ASYNC_FILES.search(name)
+        for function in functions
     }
-    parts = {name for name in asynchronous if not ASYNC_FILES.search(name)}
     leaks = [
-        f"{m.name} imports {part}"
+        f"{m.name} imports {name}"
         for m in modules()
         if m.name not in asynchronous
-        for part in parts & _imported(m)
+        for name in parts & _imported(m)
     ]
-    unused = parts - {part for m in modules() for part in _imported(m)}
+    homeless = {part.rpartition(".")[0] for part in parts} - {
+        origin for m in modules() for name in _imported(m) for origin in (name, name.rpartition(".")[0])
+    }
     assert leaks == []
-    assert unused == set()
+    assert homeless == set(), "asynchronous, and no part of any wire"
+
+
+def _coroutines(module: Module) -> set[str]:
+    return {f.name for f in module.functions() if isinstance(f, ast.AsyncFunctionDef)}
 
 
 def _imported(module: Module) -> set[str]:
-    """The files of the package that a module imports."""
+    """What a module imports from the package: `cas.sending.send_file`."""
     found = set()
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hutch"):
-            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return {f"{name.removeprefix('hutch.').replace('.', '/')}.py" for name in found}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("hutch.") for name in found}
 
 
 def test_only_the_settings_read_the_environment() -> None:
