@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from hutch import __version__
+from hutch.accounts.api import router as accounts_router
+from hutch.accounts.api_tokens import router as tokens_router
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
@@ -44,6 +46,10 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 
+for _router in (accounts_router, tokens_router):
+    api.add_router("", _router)
+
 urlpatterns = [
     path("", api.urls),
+    path("", include("hutch.accounts.urls")),
 ]

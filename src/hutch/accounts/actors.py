@@ -17,6 +17,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.utils.crypto import constant_time_compare
 
+from hutch.accounts import scopes
 from hutch.accounts.models import AccessToken, User
 from hutch.core import clock
 from hutch.core.errors import Unauthorized
@@ -141,7 +142,7 @@ def _repo_roles(user_id: int) -> dict[int, Role]:
 
 def _grants(stored: Any) -> tuple[Grant, ...]:
     lines = json.loads(stored) if isinstance(stored, str) else stored
-    return tuple(Grant(line["entity"], frozenset(line["permissions"])) for line in lines or [])
+    return scopes.from_rows(lines or [])
 
 
 def _aware(moment: Any) -> Any:

@@ -96,3 +96,8 @@ def _words(value: Any, field: str) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise BadRequest(f"{field} must be a list of permissions", field=field)
     return frozenset(value)
+
+
+def from_rows(stored: Iterable[dict[str, Any]]) -> tuple[Grant, ...]:
+    """Grants out of a token's row."""
+    return tuple(Grant(line["entity"], frozenset(line["permissions"])) for line in stored)
