@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.git.conftest import Committer, Git
 
 from hutch.git import repository
 from hutch.git.attributes import DEFAULT_GITATTRIBUTES, lfs_rules, rules_of
 from hutch.git.commits import Put
+from tests.git.conftest import Committer, Git
 
 
 def _oracle(git: Git, folder: Path, paths: list[str]) -> dict[str, str]:
@@ -38,7 +38,7 @@ def worktree(tmp_path: Path, git: Git) -> Path:
 PATTERNS = [
     "*.bin", "*.tar.*", "data/*.txt", "/data/*.txt", "data/**", "**/x", "x/**/y", "a**/b", "x/foo**", "**", "*",
     "[ab].c", "[!a].c", "[^a-c]*", "[[:digit:]]x", "[[:nope:]]x", "[]x]y", "[a", "\\*.c", "a?c", "d/a?c", "d/", "foo",
-    "/foo", "a/b/c", '"quoted name.bin"', '"tab\\tname"', "!negated", "*tfevents*", "saved_model/**/*", "x\\", 
+    "/foo", "a/b/c", '"quoted name.bin"', '"tab\\tname"', "!negated", "*tfevents*", "saved_model/**/*", "x\\",
     "a/**/b/*",
     "***/x", "a/***", "b*/c", "[a/b]x", "d/[a/]x", "**\\/x", "x*y*z", "é*", "caf?", "[é]a", "data/**/*.bin", "a/*/c",
     "[a-]b", "[\\]]b", "[[:alpha:]-z]q", "[[:alpha:]", "[[x]", "[[:]x]",
@@ -49,7 +49,7 @@ PATHS = [
     "1x", "xx", "]y", "xy", "[a", "*.c", "abc", "d/abc", "d/a/c", "d/x", "foo", "z/foo", "a/b/c", "quoted name.bin",
     "tab\tname", "!negated", "negated", "run/events.out.tfevents.12", "saved_model/a/b", "saved_model/v", "x\\", "x",
     "a/b/b/c", "a/b/c/b/d", "b/c", "bb/c", "bb/d/c", "/x", "ax", "d/ax", "xyz", "xayaz", "x/y/z", "été", "café", "caf",
-    "éa", "data/q/r/s.bin", "data/s.bin", "a/c", "a/z/c", "a/z/y/c", "-b", "ab", "]b", "zq", "-q", "[x", 
+    "éa", "data/q/r/s.bin", "data/s.bin", "a/c", "a/z/c", "a/z/y/c", "-b", "ab", "]b", "zq", "-q", "[x",
     "[", ":x]", "[x]",
 ]  # fmt: skip
 

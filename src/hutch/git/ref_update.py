@@ -87,7 +87,7 @@ def _move_one(path: Path, repo: pygit2.Repository, wanted: RefUpdate) -> None:
         raise RefMoved(wanted.name)
     try:
         ref.set_target(str(wanted.new))
-    except pygit2.GitError:
+    except (pygit2.GitError, OSError, ValueError):
         # A lock file left behind, or a foreign writer: git itself says which.
         _transaction(path, [wanted])
 

@@ -45,7 +45,7 @@ __all__ = [
 
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 # git's revision expressions (`main~1`, `v1^{}`, `main@{yesterday}`, `:/words`) and what no ref can hold.
-_EXPRESSION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|@\{|\.\.|//")
+_EXPRESSION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|@\{|\.\.|//|^/|/$")
 
 
 @dataclass(frozen=True, slots=True)
