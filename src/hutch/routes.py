@@ -15,6 +15,7 @@ from hutch.accounts.api_tokens import router as tokens_router
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
+from hutch.repos import wire as repos_wire
 from hutch.web import wire as web_wire
 
 converters.install()
@@ -28,6 +29,7 @@ async def health(scope: Scope, receive: Receive, send: Send) -> None:
 WIRES: list[Route] = [
     route("health", "GET HEAD", "/health", health, "Whether the server answers"),
     *web_wire.ROUTES,
+    *repos_wire.ROUTES,
 ]
 
 api = NinjaAPI(title="Hutch", version=__version__, urls_namespace="api", docs_url=None, openapi_url="/api/openapi.json")
