@@ -123,26 +123,18 @@ def _upload(api: HfApi, repo: DemoRepo) -> None:
 def _token(data: str, name: str) -> str:
     words = ("token", "create", OWNER, "--name", name, "--role", "write")
     made = _hutch(data, *words)
-    if made.returncode != 0:  # nobody of that name yet; the password is random and nobody learns it
-        created = _hutch(
-            data,
-            "user",
-            "create",
-            OWNER,
-            "--full-name",
-            "Demo",
-            "--password-stdin",
-            stdin=secrets.token_hex(32),
-        )
+    if (
+        made.returncode != 0
+    ):  # nobody of that name yet; an account without a password is one that nobody enters
+        created = _hutch(data, "user", "create", OWNER, "--full-name", "Demo")
         made = _hutch(data, *words)
         if made.returncode != 0:
             raise SystemExit(f"The demo's user could not be made: {created.stderr}{made.stderr}")
     return made.stdout.strip()
 
 
-def _hutch(data: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [HUTCH, *words, "--data", data]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+def _hutch(data: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HUTCH, *words, "--data", data], capture_output=True, text=True, check=False)
 
 
 def wait(url: str, seconds: int = 60) -> None:

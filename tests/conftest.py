@@ -17,7 +17,9 @@ from typing import Any
 
 import django
 import pytest
+from playwright.sync_api import Browser
 
+from tests.browser import chromium
 from tests.postgres import Postgres
 
 DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
@@ -84,6 +86,13 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     yield change
     monkeypatch.undo()
     current.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the run; each test opens a context of its own (`browser.new_context(...)`)."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(autouse=True)
