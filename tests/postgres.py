@@ -54,7 +54,7 @@ class Postgres:
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         how = ["-U", "hutch", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        initdb = [*self._as_owner(), programs / "initdb", "-D", data, *how]
+        initdb = [*self._as_owner(), str(programs / "initdb"), "-D", str(data), *how]
         subprocess.run(initdb, check=True, capture_output=True, cwd=self.folder)
         options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]

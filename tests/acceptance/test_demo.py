@@ -38,7 +38,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None) ->
     """`make run` over an empty folder, on a port of its own."""
     folder, port = tmp_path_factory.mktemp("demo"), free_port()
     hub = Hub(folder / "data", {"database_url": postgres.new_database()} if postgres else {}, port)
-    command = [sys.executable, ROOT / "scripts" / "run_demo.py", "--port", str(port), "--data", hub.data]
+    script = str(ROOT / "scripts" / "run_demo.py")
+    command = [sys.executable, script, "--port", str(port), "--data", str(hub.data)]
     with hub.log.open("wb") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=hub.environment, start_new_session=True
