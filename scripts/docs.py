@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import os
@@ -22,7 +21,6 @@ import click
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PACKAGE = ROOT / "src" / "hutch"
 _MARK = "<!-- Written by `make docs` from the code: change it there. -->"
 
 
@@ -44,7 +42,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '&#124;').replace(chr(10), ' ') for cell in row)} |"
+        yield f"| {' | '.join(cell.replace('|', r'\|').replace(chr(10), ' ') for cell in row)} |"
     yield ""
 
 
@@ -92,52 +90,23 @@ def _shown(value: object) -> str:
 
 
 def events_page() -> str:
-    """Every event of every room, with its fields, read from the source."""
+    """Every event of every room, with its fields."""
+    from hutch.core import events
+
     body: list[str] = []
-    for path in sorted(PACKAGE.glob("*/events.py")):
-        body += [f"## {path.parent.name}", ""]
-        for node in event_classes(path):
-            rows = [(f"`{n}`", f"`{kind}`", doc) for n, kind, doc in event_fields(path, node)]
-            body += [f"### {node.name}", "", (ast.get_docstring(node) or "").strip(), ""]
-            body += _table(("field", "type", "meaning"), rows) if rows else []
+    room = ""
+    for event in sorted(events.known().values(), key=lambda event: (event.__module__, event.__name__)):
+        if event.__module__ != room:
+            room = event.__module__
+            body += [f"## {room.split('.')[1]}", ""]
+        rows = [(f"`{f.name}`", f"`{f.type}`", f.metadata.get("doc", "")) for f in fields(event)]  # type: ignore[arg-type]
+        body += [f"### {event.__name__}", "", inspect.cleandoc(event.__doc__ or ""), ""]
+        body += _table(("field", "type", "meaning"), rows)
     introduction = (
         "An event says what has happened, in the past tense. It is written in the transaction that made it true and "
         "reaches its listeners after the commit, at least once: a listener knows an event again by its id."
     )
     return _page("Events", introduction, body or ["No room emits an event yet."])
-
-
-def event_classes(path: Path) -> list[ast.ClassDef]:
-    """The dataclasses of a file."""
-    tree = ast.parse(path.read_text())
-    return [
-        n
-        for n in tree.body
-        if isinstance(n, ast.ClassDef) and any("dataclass" in ast.unparse(d) for d in n.decorator_list)
-    ]
-
-
-def event_fields(path: Path, event: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
-    """Name, type and meaning of an event's fields. The meaning is a string or a comment beside or under the field."""
-    lines = path.read_text().splitlines()
-    for node, after in zip(event.body, [*event.body[1:], None], strict=True):
-        if isinstance(node, ast.AnnAssign):
-            yield ast.unparse(node.target), ast.unparse(node.annotation), _meaning(node, after, lines)
-
-
-def _meaning(node: ast.AnnAssign, after: ast.stmt | None, lines: list[str]) -> str:
-    if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-        return inspect.cleandoc(str(after.value.value))
-    strings = [
-        n.value
-        for n in ast.walk(node.value or node)
-        if isinstance(n, ast.Constant) and isinstance(n.value, str)
-    ]
-    if isinstance(node.value, ast.Call) and strings:
-        return max(strings, key=len)
-    beside = re.search(r"#\s*(.+)$", lines[(node.end_lineno or node.lineno) - 1])
-    above = re.match(r"\s*#\s*(.+)$", lines[node.lineno - 2])
-    return (beside or above).group(1) if beside or above else ""  # type: ignore[union-attr]
 
 
 # ---------------------------------------------------------------- addresses
@@ -159,11 +128,11 @@ def api_page() -> str:
     )
     body += ["## JSON", "", "Described for programs at `/api/openapi.json`.", ""]
     body += _table(("method", "address", "what"), _json_routes(routes.api.get_openapi_schema()))
-    body += ["## Pages", ""]
+    body += ["## Pages and sign-in", ""]
     body += _table(("address", "name"), sorted(set(_html_routes(routes.urlpatterns))))
     return _page(
         "Addresses",
-        "`{type}` is models, datasets, spaces or kernels; models stand at the root where git and files are meant.",
+        "`{kinds}` is models, datasets, spaces or kernels; models stand at the root where git and files are meant.",
         body,
     )
 

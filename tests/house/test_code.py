@@ -15,9 +15,9 @@ FORBIDDEN_NAMES = re.compile(
     r"(Utils?|Helpers?|Manager|Base)$|^(Base|Abstract)[A-Z]|(^|_)(utils?|helpers?)(_|$)"
 )
 
-# Asynchrony lives in wires and in what carries requests to them; everything else is synchronous.
+# Asynchrony lives in wires, in what carries requests to them, and in the hooks of a server's start (apps.py).
 ASYNC_FILES = re.compile(
-    r"(^|/)(wire(s|_\w+)?|\w+_wire|asgi|bridge|boot|routes|threads)\.py$|(^|/)wires?/|/adapters/"
+    r"(^|/)(wire(s|_\w+)?|\w+_wire|asgi|bridge|boot|apps|routes|threads)\.py$|(^|/)wires?/|/adapters/"
 )
 
 # `boot` names Django's settings module, which only the environment can carry.

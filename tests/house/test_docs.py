@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
-from scripts.docs import event_classes, event_fields, pages
+from hutch.core import events
+from hutch.settings import Settings
+from scripts.docs import pages
 from tests.house.source import PACKAGE, ROOT, rooms
 
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
@@ -34,14 +37,16 @@ def test_a_rooms_readme_fits_on_a_screen() -> None:
 
 
 def test_every_event_and_its_fields_are_documented() -> None:
+    declared = events.known().values()
     bare = [
-        f"{path.parent.name}.{event.name}.{name}"
-        for path in PACKAGE.glob("*/events.py")
-        for event in event_classes(path)
-        for name, _, meaning in event_fields(path, event)
-        if not meaning
+        f"{event.__name__}.{f.name}" for event in declared for f in fields(event) if not f.metadata.get("doc")
     ]
     assert bare == []
+    assert [event.__name__ for event in declared if not event.__doc__] == []
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert [f.name for f in fields(Settings) if not f.metadata.get("doc")] == []
 
 
 def test_the_project_tells_a_newcomer_what_it_needs_to() -> None:
