@@ -41,6 +41,7 @@ class Repo(models.Model):
     head_oid = models.CharField(max_length=40, blank=True)
     head_files = models.JSONField(default=list)  # not all of a huge tree: the first thousand paths
     card = models.JSONField(default=dict)
+    config = models.JSONField(default=dict)  # of transformers: architectures, model_type
     sdk = models.CharField(max_length=32, blank=True)
     pipeline_tag = models.CharField(max_length=64, blank=True)
     library_name = models.CharField(max_length=64, blank=True)
@@ -48,6 +49,9 @@ class Repo(models.Model):
     likes = models.IntegerField(default=0)
     git_bytes = models.BigIntegerField(default=0)
     lfs_bytes = models.BigIntegerField(default=0)
+    # branch names or patterns (`release/*`) that move forward only, and not by everybody
+    protected_branches = models.JSONField(default=list)
+    pushes_since_repack = models.IntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["type", "lower_full_name"], name="repo_name_once")]
@@ -90,8 +94,73 @@ class RefIntent(models.Model):
     old = models.CharField(max_length=40, blank=True)
     new = models.CharField(max_length=40, blank=True)
     push_id = models.CharField(max_length=32)
+    how = models.CharField(max_length=6, default="push")
     actor = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repo", "ref"], name="ref_intent_once")]
+
+
+class Pull(models.Model):
+    """A pull request: the branch `refs/pr/<number>` and what is said about it."""
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        CLOSED = "closed"
+        MERGED = "merged"
+
+    repo = models.ForeignKey(Repo, on_delete=models.CASCADE, related_name="pulls")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=200)
+    author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="pulls")
+    status = models.CharField(max_length=6, choices=Status.choices, default=Status.OPEN)
+    base_branch = models.CharField(max_length=255)
+    # empty until its ref exists: such a pull request was never acknowledged
+    head_oid = models.CharField(max_length=40, blank=True)
+    merge_oid = models.CharField(max_length=40, blank=True)
+    # where the base branch was when it was merged, for the diff afterwards
+    merged_onto_oid = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo", "number"], name="pull_number_once")]
+
+
+class PullEvent(models.Model):
+    """One line of a pull request's history, in the shape in which clients read it."""
+
+    class Kind(models.TextChoices):
+        COMMENT = "comment"
+        STATUS = "status-change"
+        TITLE = "title-change"
+        COMMIT = "commit"
+
+    pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="events")
+    public_id = models.CharField(max_length=32, unique=True, default=new_storage_id)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class AccessRequest(models.Model):
+    """A user's request to read the files of a gated repository, and what became of it."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ACCEPTED = "accepted"
+        REJECTED = "rejected"
+
+    repo = models.ForeignKey(Repo, on_delete=models.CASCADE, related_name="access_requests")
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="access_requests")
+    public_id = models.CharField(max_length=32, unique=True, default=new_storage_id)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
+    rejection_reason = models.CharField(max_length=1000, blank=True)
+    fields = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    handled_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo", "user"], name="access_request_once")]
+        indexes = [models.Index(fields=["repo", "status", "id"], name="access_request_list")]

@@ -16,3 +16,7 @@ register(Action("repo.write", Role.WRITE, _WRITE, own=True))
 register(Action("repo.admin", Role.WRITE, _WRITE, own=True))
 # asked about a namespace
 register(Action("repo.create", Role.CONTRIBUTOR, _WRITE))
+# push straight to a protected branch, and protect branches
+register(Action("repo.protect", Role.ADMIN, _WRITE))
+# open a pull request or speak in one: whoever may read the repository (asked beside `repo.read`)
+register(Action("repo.discuss", Role.NO_ACCESS, ("discussion.write", *_WRITE)))

@@ -1,0 +1,29 @@
+"""What a namespace stores, and how much it may."""
+
+from __future__ import annotations
+
+from django.db.models import Sum
+
+from hutch.repos.errors import QuotaExceeded
+from hutch.repos.models import Repo
+from hutch.settings import current
+
+
+def used_bytes(namespace_id: int | None) -> int:
+    """Bytes of git data and large objects of all repositories of a namespace (None: of one-segment names)."""
+    found = Repo.objects.filter(namespace_id=namespace_id).aggregate(git=Sum("git_bytes"), lfs=Sum("lfs_bytes"))
+    return (found["git"] or 0) + (found["lfs"] or 0)
+
+
+def check(namespace_id: int | None, incoming_bytes: int = 0) -> None:
+    """Raises QuotaExceeded if the namespace holds more than it may, counting what is about to come."""
+    limit = current().namespace_quota_bytes
+    if not limit:
+        return
+    # PostgreSQL: two pushes to one namespace count one after the other
+    rows = Repo.objects.select_for_update().filter(namespace_id=namespace_id).values_list("git_bytes", "lfs_bytes")
+    used = sum(git + lfs for git, lfs in rows) + incoming_bytes
+    if used > limit:
+        raise QuotaExceeded(
+            f"This namespace may store {limit} bytes; with this it would be {used}", field="size", value=used, limit=limit
+        )

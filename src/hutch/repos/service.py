@@ -1,0 +1,157 @@
+"""Repositories come, change their name or settings, and go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from hutch.accounts.permissions import NamespaceThing
+from hutch.cas import service as cas
+from hutch.core import clock
+from hutch.core.errors import BadRequest, Conflict, RepoNotFound
+from hutch.core.events import emit
+from hutch.core.permissions import Actor, require
+from hutch.git import repository
+from hutch.repos import cards, first_commit, folders, names, quota
+from hutch.repos.errors import RepoExists
+from hutch.repos.events import RepoCreated, RepoDeleted, RepoMoved
+from hutch.repos.lookup import RepoRow, git_path, repo_by_id
+from hutch.repos.models import Repo, RepoRedirect, new_storage_id
+
+SDKS = ("gradio", "streamlit", "docker", "static")
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRepo:
+    """What is wanted of a new repository. `namespace` None: the actor's own; "": a one-segment name."""
+
+    type: str
+    name: str
+    namespace: str | None = None
+    visibility: str = "public"
+    gated: str = ""
+    sdk: str = ""
+    license_id: str = ""
+
+
+def create_repo(actor: Actor, wanted: NewRepo) -> RepoRow:
+    """Makes a repository with its first commit on `main`.
+
+    Raises Unauthorized, Forbidden, InvalidName, BadRequest (a Space without SDK), QuotaExceeded, RepoExists.
+    """
+    place = _place(actor, wanted.type, wanted.namespace, wanted.name)
+    _check_new(wanted)
+    full_name = f"{place.name}/{wanted.name}" if place else wanted.name
+    _refuse_taken(wanted.type, full_name)
+    storage_id = new_storage_id()
+    with folders.unsettled(storage_id):
+        head = first_commit.make(
+            git_path(storage_id), actor, wanted.type, name=wanted.name, sdk=wanted.sdk, license_id=wanted.license_id
+        )
+        row = _insert(actor, wanted, place, storage_id, head)
+    return repo_by_id(row.pk)
+
+
+def delete_repo(actor: Actor, repo: RepoRow) -> None:
+    """Removes a repository for good: its row and links first, then its folder. Large objects go with the next collection."""
+    require(actor, "repo.admin", repo)
+    with folders.unsettled(repo.storage_id):
+        with transaction.atomic():
+            cas.forget_repo(repo.id)
+            gone, _ = Repo.objects.filter(pk=repo.id).delete()
+            if not gone:
+                raise RepoNotFound()
+            emit(
+                RepoDeleted(repo_id=repo.id, type=repo.type, full_name=repo.full_name, by_user_id=actor.user_id),
+                actor=actor,
+            )
+
+
+def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
+    """Gives a repository another name, perhaps in another namespace; the old name leads to it from now on.
+
+    Raises what `create_repo` raises for the new name, and Forbidden without the right to the old one.
+    """
+    require(actor, "repo.admin", repo)
+    namespace, name = names.split(to_name, field="toRepo")
+    place = _place(actor, repo.type, namespace or "", name)
+    full_name = f"{place.name}/{name}" if place else name
+    try:
+        with transaction.atomic():
+            row = Repo.objects.select_for_update().filter(pk=repo.id).first()
+            if row is None:
+                raise RepoNotFound()
+            old_name, old_lower = row.full_name, row.lower_full_name
+            other_namespace = row.namespace_id != (place.namespace_id if place else None)
+            row.namespace_id, row.name = place.namespace_id if place else None, name
+            row.full_name, row.lower_full_name = full_name, full_name.lower()
+            row.save(update_fields=["namespace", "name", "full_name", "lower_full_name"])
+            RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
+            if old_lower != row.lower_full_name:
+                RepoRedirect.objects.create(type=row.type, lower_full_name=old_lower, repo=row)
+            if other_namespace:
+                quota.check(row.namespace_id)
+            moved = RepoMoved(
+                repo_id=row.pk, type=row.type, old_name=old_name, full_name=full_name, by_user_id=actor.user_id
+            )
+            emit(moved, actor=actor)
+    except IntegrityError as taken:
+        raise Conflict(f"The name {full_name!r} is taken", field="toRepo", value=to_name) from taken
+    return repo_by_id(repo.id)
+
+
+def _place(actor: Actor, type_: str, namespace: str | None, name: str) -> NamespaceThing | None:
+    names.check_name(name)
+    if namespace == "":
+        names.check_one_segment(actor, name)
+        return None
+    return names.namespace_for(actor, actor.username if namespace is None else namespace, type_)
+
+
+def _check_new(wanted: NewRepo) -> None:
+    if wanted.type == "space" and wanted.sdk not in SDKS:
+        known = ", ".join(SDKS)
+        raise BadRequest(f"A Space needs an sdk, one of {known}", field="sdk", value=wanted.sdk, limit=known)
+    if wanted.type != "space" and wanted.sdk:
+        raise BadRequest("Only a Space has an sdk", field="sdk", value=wanted.sdk)
+    if wanted.license_id and not _LICENSE.fullmatch(wanted.license_id):
+        raise BadRequest("license must be an identifier such as apache-2.0", field="license", value=wanted.license_id)
+
+
+def _refuse_taken(type_: str, full_name: str) -> None:
+    if Repo.objects.filter(type=type_, lower_full_name=full_name.lower()).exists():
+        raise RepoExists(address(type_, full_name))
+
+
+def address(type_: str, full_name: str) -> str:
+    """The path of a repository's page, without a leading slash."""
+    return full_name if type_ == "model" else f"{type_}s/{full_name}"
+
+
+def _insert(actor: Actor, wanted: NewRepo, place: NamespaceThing | None, storage_id: str, head: str) -> Repo:
+    path = git_path(storage_id)
+    seen = cards.snapshot(path, head, wanted.type)
+    full_name = f"{place.name}/{wanted.name}" if place else wanted.name
+    row = Repo(
+        type=wanted.type, namespace_id=place.namespace_id if place else None, name=wanted.name, full_name=full_name,
+        lower_full_name=full_name.lower(), storage_id=storage_id, visibility=wanted.visibility, gated=wanted.gated,
+        sdk=wanted.sdk, creator_id=actor.user_id, updated_at=clock.now(), git_bytes=repository.size_bytes(path),
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            quota.check(row.namespace_id, row.git_bytes)
+            # a new repository takes the name over from whoever moved away
+            RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
+            row.save(force_insert=True)
+            row.save(update_fields=cards.put(row, seen))
+            created = RepoCreated(
+                repo_id=row.pk, type=row.type, full_name=full_name, visibility=row.visibility, head_oid=head,
+                by_user_id=actor.user_id,
+            )  # fmt: skip
+            emit(created, actor=actor)
+    except IntegrityError as taken:
+        raise RepoExists(address(wanted.type, full_name)) from taken
+    return row
