@@ -16,6 +16,7 @@ from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
 from hutch.repos import wire as repos_wire
+from hutch.repos.api_write import router as repos_write_router
 from hutch.web import wire as web_wire
 
 converters.install()
@@ -48,7 +49,7 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 
-for _router in (accounts_router, tokens_router):
+for _router in (accounts_router, tokens_router, repos_write_router):
     api.add_router("", _router)
 
 urlpatterns = [
