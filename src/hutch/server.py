@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -13,15 +16,22 @@ import urllib.request
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
-from hutch.settings import current
+from hutch.core.errors import Conflict
+from hutch.settings import Settings, current
 
 _PR_SET_PDEATHSIG = 1
 _STOP_AFTER_S = 8
+_CLAIM_WITHIN_S = 3  # a killed predecessor's worker may need a moment to die
 
 
 def run() -> None:
-    """Serves until SIGTERM or SIGINT; prints `Hutch is ready at URL` once `/health` answers."""
+    """Serves until SIGTERM or SIGINT; prints `Hutch is ready at URL` once `/health` answers.
+
+    Raises Conflict if the address is taken or another server works on the same data folder.
+    """
     settings = current()
+    _check_address(settings)
+    claim = _claim(settings)
     granian = Granian(
         "hutch.asgi:app",
         address=settings.host,
@@ -35,8 +45,9 @@ def run() -> None:
         ssl_key=settings.tls_key,
         backpressure=512,
     )
-    threading.Thread(target=_announce, args=(settings.url if not settings.public_url else _local_url(), os.getpid()), daemon=True).start()
+    threading.Thread(target=_announce, args=(_local_url(settings),), daemon=True).start()
     granian.serve()
+    os.close(claim)
 
 
 def die_with_parent() -> None:
@@ -49,15 +60,44 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def _local_url() -> str:
-    settings = current()
-    return f"{'https' if settings.tls_cert else 'http'}://{settings.host}:{settings.port}"
+def _check_address(settings: Settings) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Conflict(
+                f"{settings.host} port {settings.port} is in use or not an address of this machine ({error.strerror})",
+                field="port",
+                value=settings.port,
+            ) from error
 
 
-def _announce(url: str, pid: int) -> None:
-    import ssl
+def _claim(settings: Settings) -> int:
+    """Locks the data folder for this process tree; the lock goes with the process, however it ends."""
+    handle = os.open(settings.data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + _CLAIM_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Conflict(
+                    f"Another server works on the data folder {settings.data}", field="data"
+                ) from None
+            time.sleep(0.05)
 
-    trust = ssl._create_unverified_context() if url.startswith("https") else None  # our own certificate, on loopback
+
+def _local_url(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'https' if settings.tls_cert else 'http'}://{host}:{settings.port}"
+
+
+def _announce(url: str) -> None:
+    trust = (
+        ssl._create_unverified_context() if url.startswith("https") else None
+    )  # our own certificate, on loopback
     probe = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     for _ in range(600):
         try:
