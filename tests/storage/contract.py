@@ -153,6 +153,24 @@ class BlobStoreContract:
         assert read_all(store, "k") == b"wanted"
         assert store.delete("k", unless_modified_since=datetime.now(UTC) + HOUR) is True
 
+    def test_a_collector_racing_a_put_never_wins_over_it(self, store: BlobStore, stage: Stage) -> None:
+        for _ in range(60):
+            store.put("k", stage(b"wanted"))
+            began = datetime.now(UTC)
+            again = stage(b"wanted")
+            start = threading.Barrier(2)
+
+            def collect(began: datetime = began, start: threading.Barrier = start) -> None:
+                start.wait()
+                store.delete("k", unless_modified_since=began)
+
+            collector = threading.Thread(target=collect)
+            collector.start()
+            start.wait()
+            store.put("k", again)
+            collector.join()
+            assert read_all(store, "k") == b"wanted"
+
     def test_locate_tells_where_the_bytes_are(self, store: BlobStore, stage: Stage) -> None:
         store.put("k", stage(b"here"))
         place = store.locate("k", {"content-type": "text/plain"})
@@ -214,6 +232,6 @@ class BlobStoreContract:
             upload.write(content)
             store.put(content_key("lfs", digest), upload.finish(len(content), digest))
         assert keys(store) == [f"lfs/{digest[:2]}/{digest[2:4]}/{digest}"]
-        for wrong in (digest.upper(), digest[:-1], digest + "\n", "../" + digest):
+        for wrong in (digest.upper(), digest[:-1], digest + "0", digest + "\n", "../" + digest):
             with pytest.raises(BadKey):
                 content_key("lfs", wrong)

@@ -28,7 +28,7 @@ def main(root: Path, seed: int, fault: str = "", passes: int = 0) -> None:
     number = 0
     while True:
         number += 1
-        content = dice.randbytes(dice.choice([10, 5000, 700_000, 3_000_000]))
+        content = dice.randbytes(dice.choice([10, 5000, 700_000, 9_000_000]))
         digest = hashlib.sha256(content).hexdigest()
         way = number % 3
         if way == 0:

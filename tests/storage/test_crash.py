@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.storage.conftest import files_below
-from tests.storage.contract import read_all
 
 import hutch
 from hutch.storage.local import LocalBlobStore
 from hutch.storage.resumable import Resumable
 from hutch.storage.staging import Staging
+from tests.storage.conftest import files_below
+from tests.storage.contract import read_all
 
 CHILD = Path(__file__).with_name("crash_child.py")
 ENVIRONMENT = {"PYTHONPATH": str(Path(hutch.__file__).parents[1]), "PATH": "/usr/bin:/bin"}

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.storage.conftest import files_below
-from tests.storage.contract import keys, read_all
 
 from hutch.core.errors import InsufficientStorage
 from hutch.storage.local import LocalBlobStore
 from hutch.storage.parts import Parts
 from hutch.storage.resumable import Resumable
 from hutch.storage.staging import Staging
+from tests.storage.conftest import files_below
+from tests.storage.contract import keys, read_all
 
 DISK_BYTES = 8 << 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -12,14 +13,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.storage.conftest import files_below
-from tests.storage.contract import BlobStoreContract, keys, read_all
 
 from hutch.storage import faults
 from hutch.storage.errors import BlobNotFound, KeyConflict, SizeMismatch
 from hutch.storage.local import LocalBlobStore
 from hutch.storage.port import BlobStore, LocalFile, Staged
 from hutch.storage.staging import Staging
+from tests.storage.conftest import files_below
+from tests.storage.contract import BlobStoreContract, keys, read_all
 
 Stage = Callable[[bytes], Staged]
 
@@ -133,6 +134,35 @@ def test_a_key_below_or_above_another_is_refused_and_harms_nothing(
     assert read_all(store, "a/b") == b"first"
     assert below.path.exists()
     assert above.path.exists()
+
+
+def test_names_come_and_go_under_the_lock_of_their_folder(
+    store: LocalBlobStore, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked: list[str] = []
+    rename, unlink = Path.rename, Path.unlink
+
+    def note(name: str, folder: Path) -> None:
+        fd = os.open(folder, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(fd)
+        locked.append(name)
+
+    def spied_rename(path: Path, target: Path) -> Path:
+        note("rename", target.parent)
+        return rename(path, target)
+
+    def spied_unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.is_relative_to(store.root):
+            note("unlink", path.parent)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "rename", spied_rename)
+    monkeypatch.setattr(Path, "unlink", spied_unlink)
+    store.put("folder/k", stage(b"x"))
+    store.delete("folder/k")
+    assert locked == ["rename", "unlink"]
 
 
 def test_staging_on_another_file_system_is_named(store: LocalBlobStore) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 
 import pytest
-from tests.storage.conftest import files_below
 
 from hutch.core.errors import BadRequest, InsufficientStorage
 from hutch.storage import faults
@@ -15,6 +14,7 @@ from hutch.storage.local import LocalBlobStore
 from hutch.storage.parts import Part, Parts
 from hutch.storage.port import Staged
 from hutch.storage.staging import Staging
+from tests.storage.conftest import files_below
 
 Stage = Callable[[bytes], Staged]
 # The second is longer than one copying step.

@@ -7,7 +7,6 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.storage.conftest import files_below
 
 from hutch.core.errors import InsufficientStorage
 from hutch.storage import faults
@@ -22,8 +21,9 @@ from hutch.storage.errors import (
 from hutch.storage.local import LocalBlobStore
 from hutch.storage.resumable import Resumable
 from hutch.storage.staging import Staging
+from tests.storage.conftest import files_below
 
-CONTENT = os.urandom(5 << 20)
+CONTENT = os.urandom(13 << 20)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.storage.conftest import files_below
 
 from hutch.core.errors import BadRequest, InsufficientStorage
 from hutch.storage import disk, faults
 from hutch.storage.errors import ChecksumMismatch, SizeMismatch
 from hutch.storage.staging import Staging
+from tests.storage.conftest import files_below
 
-CONTENT = os.urandom(3 << 20) + b"tail"
+# More than two of the largest batches.
+CONTENT = os.urandom(9 << 20) + b"tail"
 
 
 def full() -> None:
@@ -136,6 +137,7 @@ def test_abort_from_another_thread_ends_the_upload_without_writing_elsewhere(sta
     faults.arm("storage.before_write", wait)
     upload = staging.create()
     upload.write(b"x" * (1 << 20))
+    upload.drain()
     assert writing.wait(10)
     aborting = threading.Thread(target=upload.abort)
     aborting.start()

@@ -46,7 +46,7 @@ class LocalBlobStore:
                 # Young again: a collector that saw it idle must not take it from under this upload.
                 _renew(path)
             else:
-                _rename(staged.path, path, key)
+                _adopt(staged.path, path, key)
         faults.point("storage.after_rename")
         # Also for a blob that was there: its first writer may not have come this far.
         disk.sync_folder(path.parent)
@@ -160,8 +160,6 @@ def _sync_staged(staged: Staged) -> bool:
         size = os.fstat(fd).st_size
         if size != staged.size:
             raise SizeMismatch(expected=staged.size, received=size)
-        # A blob's age counts from its adoption, not from its last byte.
-        _renew(fd)
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -174,8 +172,10 @@ def _renew(file: Path | int) -> None:
     os.utime(file, ns=(now_ns, now_ns))
 
 
-def _rename(source: Path, target: Path, key: str) -> None:
+def _adopt(source: Path, target: Path, key: str) -> None:
     try:
+        # A blob's age counts from its adoption, not from its last byte.
+        _renew(source)
         source.rename(target)
     except FileNotFoundError as error:
         raise BlobNotFound(key) from error

@@ -12,13 +12,21 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
+from weakref import WeakSet
 
 from hutch.storage import faults
 
-BATCH_BYTES = 1 << 20
+# Measured at 1 GB: batches of 4 MiB cost 0.95 s, of 1 MiB 1.2 to 1.8 (hand-overs between threads). So a few uploads
+# have large batches, and many share the memory.
+_LARGEST_BATCH_BYTES = 4 << 20
+_SMALLEST_BATCH_BYTES = 1 << 20
+_ALL_BATCHES_BYTES = 64 << 20
 # pwritev takes at most IOV_MAX (1024) buffers.
 _MAX_BUFFERS = 512
 _READ_BYTES = 1 << 20
+
+
+_live: WeakSet[Writer] = WeakSet()
 
 
 class Writer:
@@ -36,6 +44,9 @@ class Writer:
         # A cancelled request stops the writer while its last `drain` may still run in a thread.
         self._lock = threading.Lock()
         self.position = offset
+        _live.add(self)
+        share = _ALL_BATCHES_BYTES // max(1, len(_live))
+        self.batch_bytes = min(_LARGEST_BATCH_BYTES, max(_SMALLEST_BATCH_BYTES, share))
 
     def add(self, data: bytes | bytearray | memoryview) -> bool:
         """Keep the bytes in memory, never blocking; True when a batch waits and `drain` is due."""
@@ -45,7 +56,7 @@ class Writer:
             self._batch.append(chunk)
             self._batch_bytes += len(chunk)
             self.position += len(chunk)
-        return self._batch_bytes >= BATCH_BYTES
+        return self._batch_bytes >= self.batch_bytes
 
     def drain(self) -> None:
         """Wait for the batch before and start this one; raises what writing the one before raised."""
