@@ -61,3 +61,10 @@ def test_size_grows_by_what_is_stored(bare: Path, put: Committer) -> None:
     before = repository.size_bytes(bare)
     put(Put("a", os.urandom(100_000)))
     assert 100_000 < repository.size_bytes(bare) - before < 110_000
+
+
+def test_a_repository_opened_empty_sees_the_packs_that_come_later(bare: Path, put: Committer) -> None:
+    early = repository.open(bare)
+    commit = put(*(Put(f"{number}", b"%d" % number) for number in range(100)))
+    assert list((bare / "objects" / "pack").glob("*.pack"))
+    assert commit in early

@@ -50,6 +50,9 @@ class ObjectBatch:
     def __contains__(self, oid: str) -> bool:
         return oid in self._held or oid in self._spilled
 
+    def __len__(self) -> int:
+        return len(self._held) + len(self._spilled)
+
     def add_blob(self, data: bytes) -> str:
         """Take a file's bytes and return the blob's id."""
         return self.add(ObjectType.BLOB, data)

@@ -35,7 +35,6 @@ class PackWriter:
 
     def __init__(self, path: Path) -> None:
         self._folder = path / "objects" / "pack"
-        self._folder.mkdir(exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="tmp_pack_", dir=self._folder)
         self._draft = Path(name)
         self._index_draft = self._folder / f"tmp_idx_{self._draft.name.removeprefix('tmp_pack_')}"

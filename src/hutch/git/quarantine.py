@@ -201,7 +201,6 @@ class Quarantine:
     def migrate(self) -> None:
         """Move the packs into the repository, durably; from here on the objects stay whatever happens to the refs."""
         target = self._path / "objects" / "pack"
-        target.mkdir(exist_ok=True)
         for index in sorted((self._folder / "pack").glob("*.idx")):
             if not _oids_of_index(index.read_bytes()):
                 continue

@@ -14,7 +14,7 @@ from pygit2.enums import ConfigLevel, ObjectType, Option, RepositoryOpenFlag
 from hutch.core.errors import NotFound
 from hutch.git.ref_names import check_branch_name
 
-# Two files and two folders, not the fourteen of a default repository: a million must fit a disk's inodes.
+# Two files and three folders, not the fourteen of a default repository: a million must fit a disk's inodes.
 _CONFIG = """\
 [core]
 \trepositoryformatversion = 0
@@ -61,7 +61,9 @@ def create(path: Path, default_branch: str = "main") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
     try:
-        (draft / "objects").mkdir()
+        # With its pack folder: a libgit2 that opens the repository without one never sees a pack in it.
+        (draft / "objects" / "pack").mkdir(parents=True)
+        fsync_folder(draft / "objects")
         (draft / "refs").mkdir()
         write_durably(draft / "HEAD", f"ref: refs/heads/{default_branch}\n".encode())
         write_durably(draft / "config", _CONFIG.encode())

@@ -88,7 +88,7 @@ def _find(repo: pygit2.Repository, tree: str, path: str) -> Entry | None:
         return None
     try:
         found = cast(pygit2.Tree, repo[tree])[path]
-    except (KeyError, ValueError, UnicodeEncodeError):
+    except (KeyError, ValueError, TypeError):
         return None
     return _entry(repo, path, int(found.filemode), str(found.id))
 
