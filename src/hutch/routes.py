@@ -12,9 +12,11 @@ from ninja.errors import ValidationError
 from hutch import __version__
 from hutch.accounts.api import router as accounts_router
 from hutch.accounts.api_tokens import router as tokens_router
+from hutch.cas import wire as cas_wire
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
+from hutch.repos import lfs_wire
 from hutch.repos import wire as repos_wire
 from hutch.repos.api_write import router as repos_write_router
 from hutch.web import wire as web_wire
@@ -30,6 +32,8 @@ async def health(scope: Scope, receive: Receive, send: Send) -> None:
 WIRES: list[Route] = [
     route("health", "GET HEAD", "/health", health, "Whether the server answers"),
     *web_wire.ROUTES,
+    *cas_wire.ROUTES,
+    *lfs_wire.ROUTES,
     *repos_wire.ROUTES,
 ]
 

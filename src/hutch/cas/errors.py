@@ -2,12 +2,14 @@
 
 BadRequest                 400
 ├── MissingObjects         400  MissingObjects      which objects were not uploaded
-└── PointerSizeMismatch    400  PointerSizeMismatch both sizes are named
+├── PointerSizeMismatch    400  PointerSizeMismatch both sizes are named
+└── InvalidBatch           422  InvalidBatch        git-lfs's word for a request that is JSON but makes no sense
 Forbidden
 ├── TicketInvalid          403  TicketInvalid       a signed address that this server did not give
 └── TicketExpired          403  TicketExpired
 Conflict
-└── LockExists             409  LockExists          the lock goes along
+├── LockExists             409  LockExists          the lock goes along
+└── HashAlgorithmRefused   409  HashAlgorithmRefused
 """
 
 from __future__ import annotations
@@ -47,6 +49,19 @@ class PointerSizeMismatch(BadRequest):
             value=named,
             limit=actual,
         )
+
+
+class InvalidBatch(BadRequest):
+    """The batch makes no sense."""
+
+    status = 422
+    code = "InvalidBatch"
+
+
+class HashAlgorithmRefused(Conflict):
+    """Large objects are named by their SHA-256 here."""
+
+    code = "HashAlgorithmRefused"
 
 
 class TicketInvalid(Forbidden):

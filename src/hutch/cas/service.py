@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
@@ -41,6 +42,13 @@ class StoredObject:
     oid: str
     size: int
     key: str
+
+    @property
+    def path(self) -> Path:
+        """The file itself, where storage is this machine's disk. Raises BlobNotFound if storage has lost it."""
+        place = locate(self)
+        assert isinstance(place, LocalFile), f"{self.key} lies elsewhere: send its signed address"
+        return place.path
 
 
 def known(

@@ -1,0 +1,92 @@
+"""Signed addresses: who may send or fetch which bytes, until when. Clients call them without credentials.
+
+A ticket is `claims.signature`, both base64url; the signature is HMAC-SHA256 over the claims' very text, with a key that
+is derived from the hub's secret for this alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import astuple, dataclass, fields
+from typing import Any, Literal
+
+from hutch.cas.errors import TicketExpired, TicketInvalid
+from hutch.settings import current
+
+Purpose = Literal["upload", "part", "complete", "verify", "download", "resume"]
+_CONTEXT = b"hutch.cas.signing 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What one signed address is good for."""
+
+    purpose: Purpose
+    repo_id: int
+    user_id: int
+    """0: nobody, who may only download."""
+    oid: str = ""
+    size: int = 0
+    """Bytes of the whole object."""
+    part_bytes: int = 0
+    """Size of every part but the last; 0: the upload is not in parts."""
+    part: int = 0
+    """Number of a part, from 1."""
+    upload: str = ""
+    """Name of a browser's upload."""
+    expires: int = 0
+    """Unix seconds; `sign` fills it in."""
+
+
+def sign(ticket: Ticket) -> str:
+    """The ticket as text for an address. One without an expiry is good for `signed_url_s` from now."""
+    values = list(astuple(ticket))
+    values[-1] = ticket.expires or int(time.time()) + current().signed_url_s
+    claims = _encode(json.dumps(values, separators=(",", ":")).encode())
+    return f"{claims}.{_signature(claims)}"
+
+
+def read(text: str, purpose: Purpose) -> Ticket:
+    """The ticket in an address. Raises TicketInvalid unless this server signed it for this purpose, TicketExpired."""
+    claims, _, signature = text.partition(".")
+    if not hmac.compare_digest(_signature(claims).encode(), signature.encode("utf-8", "surrogateescape")):
+        raise TicketInvalid()
+    ticket = Ticket(*_decode(claims))
+    if ticket.purpose != purpose:
+        raise TicketInvalid()
+    if ticket.expires < time.time():
+        raise TicketExpired()
+    return ticket
+
+
+def upload_name(ticket: Ticket) -> str:
+    """The staging folder of an upload in parts: the same for a repeated request, so that it goes on.
+
+    Another sender's upload of the same object has another one. Nothing needs to be kept of it in the database.
+    """
+    known = [ticket.repo_id, ticket.user_id, ticket.oid, ticket.size, ticket.part_bytes]
+    return hmac.new(_key(), json.dumps(known).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _key() -> bytes:
+    return hmac.new(current().secret, _CONTEXT, hashlib.sha256).digest()
+
+
+def _signature(claims: str) -> str:
+    return _encode(hmac.new(_key(), claims.encode("utf-8", "surrogateescape"), hashlib.sha256).digest())
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(claims: str) -> list[Any]:
+    values = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    # Signed by us, but maybe by an older release.
+    if not isinstance(values, list) or len(values) != len(fields(Ticket)):
+        raise TicketInvalid()
+    return values
