@@ -129,7 +129,7 @@ def _token(data: str, name: str) -> str:
         created = _hutch(data, "user", "create", OWNER, "--full-name", "Demo")
         made = _hutch(data, *words)
         if made.returncode != 0:
-            raise SystemExit(f"The demo's user could not be made: {created.stderr}{made.stderr}")
+            raise RuntimeError(f"The demo's user could not be made: {created.stderr}{made.stderr}")
     return made.stdout.strip()
 
 
@@ -167,7 +167,11 @@ def main() -> None:
 
         die_with_parent()
         wait(url)
-        load(url, options.data)
+        try:
+            load(url, options.data)
+        except Exception:
+            say("could not be loaded; the hub itself goes on")
+            raise
         return
     with socket.socket(socket.AF_INET6 if ":" in here else socket.AF_INET) as probe:
         if probe.connect_ex((here.strip("[]"), options.port)) == 0:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ class Hub:
         """Ends the whole process tree at once, as a power cut would."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
+                with suppress(ProcessLookupError):  # it may have ended by itself
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None

@@ -57,7 +57,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None) ->
 def _wait_for(demo: Demo, line: str) -> None:
     deadline = time.monotonic() + LOAD_LIMIT_S
     while line not in demo.hub.log.read_text():
-        assert demo.process.poll() is None, demo.hub.log.read_text()
+        ended = demo.process.poll() is not None or "could not be loaded" in demo.hub.log.read_text()
+        assert not ended, demo.hub.log.read_text()
         assert time.monotonic() < deadline, demo.hub.log.read_text()
         time.sleep(0.1)
 
