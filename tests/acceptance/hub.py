@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -94,8 +93,7 @@ class Hub:
     def kill(self) -> None:
         """Ends the whole process tree at once, as a power cut would."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                with suppress(ProcessLookupError):  # it may have ended by itself
+            with suppress(ProcessLookupError):  # it may have ended by itself
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
