@@ -152,6 +152,15 @@ def locate(stored: StoredObject, headers: Mapping[str, str] | None = None) -> Lo
     return stores.blobs().locate(stored.key, headers)
 
 
+def read(stored: StoredObject, start: int, end: int) -> bytes:
+    """Bytes `start` to `end` (exclusive) of an object, fewer at its end; for heads of files, not for whole ones.
+
+    Raises BlobNotFound if storage has lost them.
+    """
+    with stores.blobs().open(stored.key, min(start, stored.size), min(end, stored.size)) as file:
+        return file.read()
+
+
 def receive(user_id: int, repo_id: int, staged: Staged) -> StoredObject:
     """Takes a staged file that `user_id` sent for this repository: into storage, then its row and the receipt.
 
