@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hutch.boot  # noqa: F401  (Django is set up before any room is imported)
+import hutch.boot  # Django is set up before any room is imported
 
+import asyncio
 import logging
 import secrets
 
 from hutch import bridge, routes
-from hutch.core import addresses, context, wires
+from hutch.core import addresses, background, context, wires
 from hutch.core.errors import HutchError
 from hutch.core.wires import Message, Receive, Scope, Send
 from hutch.settings import current
@@ -29,8 +30,10 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await hutch.boot.started()
+            background.start()  # after the rooms have put right what a crash left
             await send({"type": "lifespan.startup.complete"})
         else:
+            await asyncio.to_thread(background.stop)
             await hutch.boot.stopped()
             await send({"type": "lifespan.shutdown.complete"})
             return

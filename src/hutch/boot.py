@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 import django
+from django.apps import apps
 
 from hutch.settings import current
 
@@ -20,7 +21,8 @@ def setup() -> None:
     current().data.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=current().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hutch.djangoconf")
-    django.setup()
+    if not apps.loading:  # a room's `ready` may import this module while Django is being set up by another hand
+        django.setup()
 
 
 async def started() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
@@ -15,3 +17,4 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Imports every room's events, jobs and listeners, so that each process knows them all."""
         autodiscover_modules("events", "jobs", "listeners")
+        import_module("hutch.core.sweep")

@@ -22,7 +22,7 @@ class Segment:
 
 
 class Revision(Segment):
-    """A revision in one segment, or `refs/pr/N` and `refs/convert/NAME` with plain slashes, as some clients send them."""
+    """A revision in one segment, or `refs/pr/N` and `refs/convert/NAME` with plain slashes, as some clients do."""
 
     regex = "refs/(?:pr|convert|heads|tags)/[^/]+|[^/]+"
 

@@ -153,7 +153,9 @@ class RangeNotSatisfiable(HutchError):
     code = "RangeNotSatisfiable"
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"The range lies outside the file of {size_bytes} bytes", field="Range", limit=size_bytes)
+        super().__init__(
+            f"The range lies outside the file of {size_bytes} bytes", field="Range", limit=size_bytes
+        )
         self.size_bytes = size_bytes
 
     def headers(self) -> dict[str, str]:

@@ -1,15 +1,14 @@
 """Events: what happened, told in the transaction in which it happened, heard after it.
 
-A room's `events.py` declares frozen dataclasses in the past tense (see `Event`); its verbs `emit` them. Rooms further up
-`listen`. The outbox is a row for the event and a job for each listener, in the caller's transaction: when that commits,
-each listener is called at least once, in the order of the events' ids, again with back-off when it fails.
+A room's `events.py` declares frozen dataclasses in the past tense (see `Event`); its verbs `emit` them. Rooms
+further up `listen`. The outbox is a row for the event and a job for each listener, in the caller's transaction:
+when that commits, each listener is called at least once, in the order of the events' ids, again with back-off when it fails.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields, is_dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -18,10 +17,12 @@ from pydantic import TypeAdapter
 from hutch.core import clock, context, jobs
 from hutch.core.models import StoredEvent
 from hutch.core.permissions import Actor
+from hutch.core.text import storable_json
 
 _MISSING: Any = object()
 _EVENTS: dict[str, type[Event]] = {}
 _LISTENERS: dict[str, _Listener] = {}
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
 
 class Event:
@@ -62,16 +63,18 @@ def known() -> dict[str, type[Event]]:
     return dict(sorted(_EVENTS.items()))
 
 
-def documentation(event: type[Event]) -> list[tuple[str, str, str]]:
+def documentation(event: Any) -> list[tuple[str, str, str]]:
     """Name, type and sentence of each field. Raises TypeError if the event is no dataclass or a field says nothing."""
-    if not is_dataclass(event):
-        raise TypeError(f"event {event.__name__} is no dataclass")
-    if not (event.__doc__ or "").strip() or event.__doc__.startswith(f"{event.__name__}("):  # type: ignore[union-attr]
-        raise TypeError(f"event {event.__name__} has no docstring")
+    name, sentence = event.__name__, (event.__doc__ or "").strip()
+    if not issubclass(event, Event) or not is_dataclass(event):
+        raise TypeError(f"{name} is no dataclass below Event")
+    # where nothing is said, dataclass writes the signature
+    if not sentence or sentence.startswith(f"{name}("):
+        raise TypeError(f"event {name} has no docstring")
     found = []
     for part in fields(event):
         if not part.metadata.get("doc"):
-            raise TypeError(f"field {part.name} of event {event.__name__} has no doc(...)")
+            raise TypeError(f"field {part.name} of event {name} has no doc(...)")
         kind = part.type.__name__ if isinstance(part.type, type) else part.type
         found.append((part.name, kind, str(part.metadata["doc"])))
     return found
@@ -89,7 +92,7 @@ def emit(event: Event, *, actor: Actor | None = None) -> int:
         )
     row = StoredEvent.objects.create(
         name=type(event).__name__,
-        payload=_adapter(type(event)).dump_python(event, mode="json"),
+        payload=storable_json(_adapter(type(event)).dump_python(event, mode="json")),
         actor_id=actor.user_id if actor else None,
         request_id=context.request_id.get(),
         created_at=clock.now(),
@@ -111,7 +114,8 @@ def listen(event: type[E]) -> Callable[[Callable[[int, E], None]], Callable[[int
     `listeners.py`, which every process imports; the function's module and name are stored, so a renamed listener loses
     what it had not yet heard (the old deliveries fail and can be seen).
     """
-    _adapter(event)
+    if event is not Event:
+        _adapter(event)
 
     def register(function: Callable[[int, E], None]) -> Callable[[int, E], None]:
         name = f"{function.__module__}.{function.__qualname__}"
@@ -139,8 +143,8 @@ def deliver(run: jobs.JobRun, *, event_id: int, listener: str) -> None:
     found.function(event_id, _adapter(event).validate_python(row.payload))
 
 
-@cache
-def _adapter(event: type[Event]) -> TypeAdapter[Any]:
-    if event is not Event:
+def _adapter(event: Any) -> TypeAdapter[Any]:
+    if event not in _ADAPTERS:
         documentation(event)
-    return TypeAdapter(event)
+        _ADAPTERS[event] = TypeAdapter(event)
+    return _ADAPTERS[event]

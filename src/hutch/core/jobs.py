@@ -7,7 +7,7 @@
 
 A job is a row (`core.models.Job`) written in the caller's transaction, if there is one. `core.worker` runs it outside
 any transaction, at least once: a job must bear being run again from its start. Jobs live in a room's `jobs.py`, which
-every process imports.
+every process imports. Arguments named key, lane, delay_s and priority are `enqueue`'s own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from django.db import IntegrityError, transaction
 
 from hutch.core import clock
 from hutch.core.models import Job, StoredEvent
+from hutch.core.text import storable_json
 
 _wakers: list[Callable[[], None]] = []
 
@@ -55,7 +56,7 @@ class JobRun(Protocol):
         """Adds a line to the job's log, of which the last 64 KB are kept."""
 
     def pause(self) -> None:
-        """To be called between two write transactions: SQLite's lock is not fair, so others get a turn; a checkpoint."""
+        """A checkpoint to call between two write transactions: SQLite's lock is not fair, so others get a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def enqueue(
 
     `key`: if a job of that name and key is queued already, its id is returned and nothing is added; and two of them
     never run at the same time. `lane`: of all jobs in a lane one runs at a time, in order. `priority`: higher first.
-    Raises KeyError for an unknown job and TypeError for arguments that its function does not take or that are not JSON.
+    Raises KeyError for an unknown job, TypeError for arguments that its function does not take or that are not JSON,
+    ValueError for text with NUL or lone surrogates.
     """
     row = new_row(name, arguments, key=key, lane=lane, delay_s=delay_s, priority=priority)
     if key is None:
@@ -131,7 +133,9 @@ def new_row(
     """A row that `insert` can add. Raises as `enqueue` does."""
     definition = JOBS[name]
     inspect.signature(definition.function).bind(None, **arguments)
-    json.dumps(arguments, allow_nan=False)
+    plain = json.loads(json.dumps(arguments, allow_nan=False))
+    if storable_json(plain) != plain:
+        raise ValueError(f"arguments of {name} hold text that no database takes: {arguments!r}")
     moment = clock.now()
     return Job(
         name=name, arguments=arguments, key=key, lane=lane or (f"{name}:{key}" if key is not None else None),
@@ -151,10 +155,15 @@ def insert(rows: Sequence[Job]) -> list[int]:
 
 def wake() -> None:
     """Tells this process's workers that there may be something to do."""
-    for waker in _wakers:
+    for waker in tuple(_wakers):
         waker()
 
 
 def on_wake(waker: Callable[[], None]) -> None:
     """Has `waker` called after each commit that enqueued something in this process."""
     _wakers.append(waker)
+
+
+def forget_waker(waker: Callable[[], None]) -> None:
+    """Ends what `on_wake` began."""
+    _wakers.remove(waker)

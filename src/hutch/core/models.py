@@ -1,4 +1,4 @@
-"""The outbox, the jobs and their schedules. Written by core.events, core.jobs, core.job_queue and core.schedule alone."""
+"""The outbox, the jobs and their schedules. No other room reads or writes these tables."""
 
 from __future__ import annotations
 
@@ -62,11 +62,13 @@ class Job(models.Model):
                 name="core_job_state",
             ),
         )
+        # none of these is partial: SQLite cannot use a partial index for a state that comes as a parameter
         indexes = (
-            models.Index(fields=["-priority", "id"], condition=Q(state="queued"), name="core_job_queue"),
-            models.Index(fields=["leased_until"], condition=Q(state="running"), name="core_job_leases"),
-            models.Index(fields=["lane", "id"], condition=Q(state="queued"), name="core_job_lanes"),
+            models.Index(fields=["state", "-priority", "id"], name="core_job_queue"),
+            models.Index(fields=["state", "leased_until"], name="core_job_leases"),
             models.Index(fields=["state", "finished_at"], name="core_job_finished"),
+            models.Index(fields=["lane", "state", "id"], name="core_job_lanes"),
+            models.Index(fields=["key"], name="core_job_key"),
         )
 
 

@@ -23,7 +23,9 @@ def decode_cursor(cursor: str) -> list[object]:
     try:
         position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError) as error:
-        raise BadRequest("The cursor is not one that this server gave", field="cursor", value=cursor) from error
+        raise BadRequest(
+            "The cursor is not one that this server gave", field="cursor", value=cursor
+        ) from error
     if not isinstance(position, list):
         raise BadRequest("The cursor is not one that this server gave", field="cursor", value=cursor)
     return position
@@ -34,7 +36,9 @@ def limit_of(text: str | None, default: int, most: int) -> int:
     if text is None or text == "":
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise BadRequest(f"limit must be a whole number from 1 to {most}", field="limit", value=text, limit=most)
+        raise BadRequest(
+            f"limit must be a whole number from 1 to {most}", field="limit", value=text, limit=most
+        )
     return min(int(text), most)
 
 

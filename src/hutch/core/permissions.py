@@ -144,7 +144,11 @@ def role_on(actor: Actor, thing: Thing) -> Role:
     """The actor's role on a thing, by the namespace or by name on the thing itself; an administrator's is ADMIN."""
     if actor.is_admin:
         return Role.ADMIN
-    role = actor.roles.get(thing.namespace_id, Role.NO_ACCESS) if thing.namespace_id is not None else Role.NO_ACCESS
+    role = (
+        actor.roles.get(thing.namespace_id, Role.NO_ACCESS)
+        if thing.namespace_id is not None
+        else Role.NO_ACCESS
+    )
     if thing.thing_id is not None:
         role = max(role, actor.repo_roles.get(thing.thing_id, Role.NO_ACCESS))
     return role

@@ -31,4 +31,6 @@ async def run_disk(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwarg
 
 async def _submit(pool: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(pool, lambda: context.run(function, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(
+        pool, lambda: context.run(function, *args, **kwargs)
+    )

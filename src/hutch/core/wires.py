@@ -43,7 +43,9 @@ def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[s
     """The first route of that method and path, with its decoded parameters."""
     for candidate in routes:
         if method in candidate.methods and (match := candidate.pattern.fullmatch(path)):
-            return candidate, {key: unquote(value) for key, value in match.groupdict().items() if value is not None}
+            return candidate, {
+                key: unquote(value) for key, value in match.groupdict().items() if value is not None
+            }
     return None
 
 
@@ -60,7 +62,12 @@ def routing_path(raw_path: bytes) -> str:
 
 
 async def answer(
-    send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes = b"", *, with_length: bool = True
+    send: Send,
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    body: bytes = b"",
+    *,
+    with_length: bool = True,
 ) -> None:
     """Sends a whole small answer."""
     pairs = [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers]
@@ -71,7 +78,7 @@ async def answer(
 
 
 def error_answer(error: HutchError, scope: Scope) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and JSON body of an error. Nobody meets 401 where others meet 404: git then asks for a password."""
+    """Status, headers and JSON body of an error. Nobody meets 401 where others meet 404, so git asks for a password."""
     status = error.status
     headers = {"Content-Type": "application/json", **error.headers(), "Cache-Control": "no-store"}
     anonymous = "authorization" not in scope["request_headers"] and "cookie" not in scope["request_headers"]
