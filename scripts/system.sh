@@ -7,12 +7,14 @@ set -uo pipefail
 wanted='git|git|Hutch itself
 git-lfs|git-lfs|the tests of git lfs
 chromium|chromium|the tests of the pages
+fonts|fonts-dejavu-core|the tests of the pages
 nginx|nginx-light|the benchmarks
 postgres|postgresql|the tests on PostgreSQL'
 
 PATH="$PATH:/usr/sbin:/sbin"
 found() {
     command -v "$1" >/dev/null 2>&1 && return
+    [ "$1" = fonts ] && ls /usr/share/fonts/*/* >/dev/null 2>&1 && return
     # Debian keeps the server's program out of the path, in a folder for each release.
     [ "$1" = postgres ] && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
 }
