@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hutch.git.errors import InvalidPath
 from hutch.git.paths import MAX_COMPONENT_BYTES, MAX_PATH_BYTES, check_path, fold
+from tests.git.conftest import Git
 
 BAD = {
     "": "empty",
@@ -93,7 +94,7 @@ def test_folding_keeps_different_names_apart() -> None:
     assert fold("a") != fold("b")
 
 
-def test_git_itself_refuses_what_we_refuse_as_dot_git(tmp_path: Path, git) -> None:  # noqa: ANN001
+def test_git_itself_refuses_what_we_refuse_as_dot_git(tmp_path: Path, git: Git) -> None:
     git(tmp_path, "init", "-q")
     blob = git(tmp_path, "hash-object", "-w", "--stdin", stdin=b"x").decode().strip()
     git(tmp_path, "config", "core.protectHFS", "true")

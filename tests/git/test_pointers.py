@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ def test_extensions_are_accepted() -> None:
 
 
 @pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
-def test_git_lfs_writes_the_same_bytes(tmp_path) -> None:  # noqa: ANN001
+def test_git_lfs_writes_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content of a large file")
     command = ["git", "lfs", "pointer", "--file=file"]
     written = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=True).stdout
