@@ -115,3 +115,10 @@ def content_of(found: FoundFile, headers: Mapping[str, str]) -> Content | Signed
     if isinstance(place, SignedUrl):
         return place
     return Content(place.path, found.size, found.etag, found.content.media_type)
+
+
+def resolve_commit(row: RepoRow, revision: str) -> tuple[pygit2.Repository, str]:
+    """The git repository and the commit that a revision means. Raises RevisionNotFound."""
+    revision = canonical_revision(revision)
+    git = opened_or_empty(row, revision)
+    return git, refs.resolve(git, revision).commit
