@@ -16,8 +16,9 @@ from hutch.cas import wire as cas_wire
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
-from hutch.repos import lfs_wire
+from hutch.repos import api_info, api_lists, api_read, lfs_wire
 from hutch.repos import wire as repos_wire
+from hutch.repos.api_commit import router as repos_commit_router
 from hutch.repos.api_write import router as repos_write_router
 from hutch.web import wire as web_wire
 
@@ -53,7 +54,11 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 
-for _router in (accounts_router, tokens_router, repos_write_router):
+for _router in (accounts_router, tokens_router, repos_write_router, repos_commit_router):
+    api.add_router("", _router)
+
+# An address that ends with a repository's name also fits those that go on after it: it comes last.
+for _router in (api_lists.router, api_read.router, api_info.router, api_info.router_last):
     api.add_router("", _router)
 
 urlpatterns = [

@@ -110,7 +110,13 @@ class Api:
         self._handler = WSGIHandler()
 
     def __call__(
-        self, method: str, path: str, body: Any = None, *, actor: Actor = NOBODY, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        actor: Actor = NOBODY,
+        content_type: str = "application/json",
     ) -> Answer:
         from django.core.handlers.wsgi import WSGIRequest
 
@@ -152,9 +158,8 @@ class Api:
         finally:
             actors.identify = original
         content = b"".join(response) if response.streaming else response.content
-        answer = Answer(response.status_code, dict(response.items()), content)
-        response.close()
-        return answer
+        # not closed: that would end the connection which holds the transaction of the test
+        return Answer(response.status_code, dict(response.items()), content)
 
 
 @pytest.fixture

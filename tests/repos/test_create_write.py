@@ -57,9 +57,16 @@ def test_nobody_and_strangers_create_nothing(ann: Actor, bob: Actor, make_repo: 
     assert strange.value.message.replace("ann", "nowhere") == missing.value.message
 
 
-@pytest.mark.parametrize(("role", "allowed"), [(Role.READ, False), (Role.CONTRIBUTOR, True), (Role.ADMIN, True)])
+@pytest.mark.parametrize(
+    ("role", "allowed"), [(Role.READ, False), (Role.CONTRIBUTOR, True), (Role.ADMIN, True)]
+)
 def test_role_in_an_organisation_decides_who_creates(
-    ann: Actor, make_org: Callable[..., str], again: Callable[[Actor], Actor], make_repo: Make, role: Role, allowed: bool
+    ann: Actor,
+    make_org: Callable[..., str],
+    again: Callable[[Actor], Actor],
+    make_repo: Make,
+    role: Role,
+    allowed: bool,
 ) -> None:
     make_org("acme", ann=role)
     if allowed:
@@ -69,7 +76,9 @@ def test_role_in_an_organisation_decides_who_creates(
             make_repo(again(ann), "x", namespace="acme")
 
 
-@pytest.mark.parametrize("name", ["", "-a", "a-", ".a", "a.", "a--b", "a..b", "a b", "a/b/c", "ä", "x" * 97, "a.git", "settings"])
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", ".a", "a.", "a--b", "a..b", "a b", "a/b/c", "ä", "x" * 97, "a.git", "settings"]
+)
 def test_bad_names_are_refused(ann: Actor, make_repo: Make, name: str) -> None:
     with pytest.raises(InvalidName):
         make_repo(ann, name, namespace="ann") if name else make_repo(ann, " ", namespace="ann")
@@ -102,7 +111,9 @@ def test_space_without_sdk_is_refused(ann: Actor, make_repo: Make) -> None:
     assert refused.value.field == "sdk"
 
 
-def test_refused_repository_leaves_no_folder(ann: Actor, make_repo: Make, configure: Callable[..., None]) -> None:
+def test_refused_repository_leaves_no_folder(
+    ann: Actor, make_repo: Make, configure: Callable[..., None]
+) -> None:
     from hutch.settings import current
 
     configure(namespace_quota_bytes=10)
@@ -146,7 +157,9 @@ def test_api_names_the_repository_that_is_there(ann: Actor, api: Callable[..., o
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_api_names_the_field_that_is_wrong(ann: Actor, api: Callable[..., object], body: dict, field: str) -> None:
+def test_api_names_the_field_that_is_wrong(
+    ann: Actor, api: Callable[..., object], body: dict, field: str
+) -> None:
     answer = api("POST", "/api/repos/create", {"name": "bert", **body}, actor=ann)
     assert (answer.status, answer.json["field"]) == (400, field)
     assert not Repo.objects.exists()

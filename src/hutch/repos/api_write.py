@@ -84,7 +84,11 @@ def created(request: HttpRequest, repo: RepoRow) -> dict[str, Any]:
 def refuse_space_options(body: SpaceOptions) -> None:
     """Says which option is not offered here. Raises NotOffered."""
     if body.hardware in ("cpu-basic", None) and body.region is None:
-        asked = [key for key in ("secrets", "variables", "volumes", "template", "resourceGroupId") if getattr(body, key)]
+        asked = [
+            key
+            for key in ("secrets", "variables", "volumes", "template", "resourceGroupId")
+            if getattr(body, key)
+        ]
     else:
         asked = ["hardware" if body.hardware not in ("cpu-basic", None) else "region"]
     if asked:

@@ -109,7 +109,9 @@ def pipeline_of(card: dict[str, Any], files: Iterable[str], config: dict[str, An
     if tagged:
         return tagged[0]
     by_library = task_of_library(library_of(card, files, config))
-    return by_library or task_of_config(str(config.get("model_type") or ""), texts(config.get("architectures")))
+    return by_library or task_of_config(
+        str(config.get("model_type") or ""), texts(config.get("architectures"))
+    )
 
 
 def texts(value: Any) -> list[str]:
@@ -120,7 +122,9 @@ def texts(value: Any) -> list[str]:
     return [str(each).strip() for each in words if isinstance(each, (str, int, float)) and str(each).strip()]
 
 
-_NOT_DATA = frozenset({"dataset_infos.json", "README.txt", "LICENSE.txt", "requirements.txt", "metadata.json"})
+_NOT_DATA = frozenset(
+    {"dataset_infos.json", "README.txt", "LICENSE.txt", "requirements.txt", "metadata.json"}
+)
 
 
 def _formats(files: Iterable[str], table: Iterable[tuple[str, str]]) -> list[str]:

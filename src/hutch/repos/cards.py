@@ -11,7 +11,7 @@ from typing import Any
 import pygit2
 
 from hutch.git import repository
-from hutch.git.objects import FOLDER_MODE, decode_name, read_tree
+from hutch.git.objects import FOLDER_MODE, SUBMODULE_MODE, decode_name, read_tree
 from hutch.git.trees import find_files, open_blob, tree_of
 from hutch.repos import card_tags, front_matter
 from hutch.repos.front_matter import FrontMatter, FrontMatterError
@@ -93,6 +93,8 @@ def _files(repo: pygit2.Repository, commit: str) -> Iterator[str]:
             if entry.mode == FOLDER_MODE:
                 if len(pending) < MAX_LISTED_FILES:
                     pending.append((path + "/", entry.oid))
+                continue
+            if entry.mode == SUBMODULE_MODE:
                 continue
             yield path
             listed += 1

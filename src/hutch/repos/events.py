@@ -38,7 +38,9 @@ class RepoPushed(Event):
     full_name: str = doc("its name at that moment")
     how: str = doc("push, commit or api")
     refs: tuple[RefMove, ...] = doc("`ref`, `old`, `new` of each; None where there was or is none")
-    by_user_id: int | None = doc("key of the user who did it; None if a restart finished it and the user is gone")
+    by_user_id: int | None = doc(
+        "key of the user who did it; None if a restart finished it and the user is gone"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,7 @@ class Pull(models.Model):
     """A pull request: the branch `refs/pr/<number>` and what is said about it."""
 
     class Status(models.TextChoices):
+        DRAFT = "draft"
         OPEN = "open"
         CLOSED = "closed"
         MERGED = "merged"

@@ -11,7 +11,9 @@ from hutch.settings import current
 
 def used_bytes(namespace_id: int | None) -> int:
     """Bytes of git data and large objects of all repositories of a namespace (None: of one-segment names)."""
-    found = Repo.objects.filter(namespace_id=namespace_id).aggregate(git=Sum("git_bytes"), lfs=Sum("lfs_bytes"))
+    found = Repo.objects.filter(namespace_id=namespace_id).aggregate(
+        git=Sum("git_bytes"), lfs=Sum("lfs_bytes")
+    )
     return (found["git"] or 0) + (found["lfs"] or 0)
 
 
@@ -21,9 +23,16 @@ def check(namespace_id: int | None, incoming_bytes: int = 0) -> None:
     if not limit:
         return
     # PostgreSQL: two pushes to one namespace count one after the other
-    rows = Repo.objects.select_for_update().filter(namespace_id=namespace_id).values_list("git_bytes", "lfs_bytes")
+    rows = (
+        Repo.objects.select_for_update()
+        .filter(namespace_id=namespace_id)
+        .values_list("git_bytes", "lfs_bytes")
+    )
     used = sum(git + lfs for git, lfs in rows) + incoming_bytes
     if used > limit:
         raise QuotaExceeded(
-            f"This namespace may store {limit} bytes; with this it would be {used}", field="size", value=used, limit=limit
+            f"This namespace may store {limit} bytes; with this it would be {used}",
+            field="size",
+            value=used,
+            limit=limit,
         )

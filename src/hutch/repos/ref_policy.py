@@ -30,7 +30,9 @@ def check(actor: Actor, repo: RepoRow, moves: Sequence[RefUpdate]) -> None:
         check_ref_name(move.name)
         if move.name == HEADS + repo.default_branch and move.new is None:
             raise BadRequest(
-                f"{repo.default_branch!r} is the default branch and cannot be deleted", field="branch", value=move.name
+                f"{repo.default_branch!r} is the default branch and cannot be deleted",
+                field="branch",
+                value=move.name,
             )
         if is_protected(protected, move.name):
             _check_protected(actor, repo, move)
@@ -44,7 +46,9 @@ def check_history(repo: RepoRow, moves: Iterable[RefUpdate]) -> None:
             opened = repository.open(repo.path)
             if not opened.descendant_of(move.new, move.old):
                 raise ProtectedBranch(
-                    f"{short_name(move.name)!r} is protected: it moves forward only", field="ref", value=move.name
+                    f"{short_name(move.name)!r} is protected: it moves forward only",
+                    field="ref",
+                    value=move.name,
                 )
 
 
@@ -80,5 +84,3 @@ def _check_pull(actor: Actor, repo: RepoRow, move: RefUpdate) -> None:
         raise Forbidden("Only its author and writers of the repository may change a pull request")
     if move.new is None and not allows(actor, "repo.admin", repo):
         raise Forbidden("A pull request's branch stays as long as the repository")
-
-

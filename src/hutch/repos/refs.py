@@ -27,7 +27,7 @@ from hutch.git.pointers import Pointer
 from hutch.git.refs import HEADS, PULL_REQUESTS, RefUpdate, short_name
 from hutch.repos import cards, jobs, quota, ref_policy
 from hutch.repos.errors import RefBusy
-from hutch.repos.events import RefMove, RepoPushed
+from hutch.repos.events import PullOpened, RefMove, RepoPushed
 from hutch.repos.lookup import RepoRow, repo_by_id
 from hutch.repos.models import Pull, RefIntent, Repo
 from hutch.repos.visibility import readable_by
@@ -90,13 +90,14 @@ def advance(
 
 def recover() -> int:
     """Finishes or forgets the moves that a crash interrupted; returns how many. For the start, when nobody moves refs."""
-    return _settle_intents(RefIntent.objects.all())
+    settled = _settle_intents(RefIntent.objects.all())
+    # pull requests whose ref never came to be: nobody was told of them
+    Pull.objects.filter(head_oid="", created_at__lt=clock.now() - INTENT_LEASE).delete()
+    return settled
 
 
 def _announce(actor: Actor, move: _Move, pointers: list[Pointer], incoming_bytes: int) -> None:
-    _settle_intents(
-        RefIntent.objects.filter(repo_id=move.repo.id, created_at__lt=clock.now() - INTENT_LEASE)
-    )
+    _settle_intents(RefIntent.objects.filter(repo_id=move.repo.id, created_at__lt=clock.now() - INTENT_LEASE))
     try:
         with transaction.atomic():
             RefIntent.objects.bulk_create(
@@ -139,7 +140,7 @@ def _record(move: _Move) -> None:
         if snapshot is not None:
             fields += cards.put(row, snapshot)
         row.save(update_fields=fields)
-        _tell_pulls(move)
+        _tell_pulls(move, row)
         jobs.plan_maintenance(row)
         RefIntent.objects.filter(push_id=move.push_id).delete()
         emit(_pushed(move, row), actor=Actor(user_id=move.user_id))
@@ -148,14 +149,30 @@ def _record(move: _Move) -> None:
 def _pushed(move: _Move, row: Repo) -> RepoPushed:
     refs = tuple(RefMove(ref=each.name, old=each.old, new=each.new) for each in move.updates)
     return RepoPushed(
-        repo_id=row.pk, type=row.type, full_name=row.full_name, how=move.how, refs=refs, by_user_id=move.user_id
+        repo_id=row.pk,
+        type=row.type,
+        full_name=row.full_name,
+        how=move.how,
+        refs=refs,
+        by_user_id=move.user_id,
     )
 
 
-def _tell_pulls(move: _Move) -> None:
+def _tell_pulls(move: _Move, row: Repo) -> None:
     for each in move.updates:
-        if each.name.startswith(PULL_REQUESTS) and each.new:
-            Pull.objects.filter(repo_id=move.repo.id, number=int(short_name(each.name))).update(head_oid=each.new)
+        if not each.name.startswith(PULL_REQUESTS) or not each.new:
+            continue
+        pull = Pull.objects.filter(repo=row, number=int(short_name(each.name))).first()
+        if pull is None:
+            continue
+        if not pull.head_oid:
+            opened = PullOpened(
+                repo_id=row.pk, type=row.type, full_name=row.full_name, number=pull.number, title=pull.title,
+                by_user_id=move.user_id,
+            )  # fmt: skip
+            emit(opened, actor=Actor(user_id=move.user_id))
+        pull.head_oid = each.new
+        pull.save(update_fields=["head_oid"])
 
 
 def _settle(move: _Move) -> None:
@@ -193,5 +210,3 @@ def _settle_push(intents: list[RefIntent]) -> None:
         _record(_Move(repo, made, first.push_id, first.actor_id, how))
     else:
         RefIntent.objects.filter(push_id=first.push_id).delete()
-
-

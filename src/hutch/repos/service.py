@@ -49,7 +49,12 @@ def create_repo(actor: Actor, wanted: NewRepo) -> RepoRow:
     storage_id = new_storage_id()
     with folders.unsettled(storage_id):
         head = first_commit.make(
-            git_path(storage_id), actor, wanted.type, name=wanted.name, sdk=wanted.sdk, license_id=wanted.license_id
+            git_path(storage_id),
+            actor,
+            wanted.type,
+            name=wanted.name,
+            sdk=wanted.sdk,
+            license_id=wanted.license_id,
         )
         row = _insert(actor, wanted, place, storage_id, head)
     return repo_by_id(row.pk)
@@ -65,7 +70,9 @@ def delete_repo(actor: Actor, repo: RepoRow) -> None:
             if not gone:
                 raise RepoNotFound()
             emit(
-                RepoDeleted(repo_id=repo.id, type=repo.type, full_name=repo.full_name, by_user_id=actor.user_id),
+                RepoDeleted(
+                    repo_id=repo.id, type=repo.type, full_name=repo.full_name, by_user_id=actor.user_id
+                ),
                 actor=actor,
             )
 
@@ -95,7 +102,11 @@ def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
             if other_namespace:
                 quota.check(row.namespace_id)
             moved = RepoMoved(
-                repo_id=row.pk, type=row.type, old_name=old_name, full_name=full_name, by_user_id=actor.user_id
+                repo_id=row.pk,
+                type=row.type,
+                old_name=old_name,
+                full_name=full_name,
+                by_user_id=actor.user_id,
             )
             emit(moved, actor=actor)
     except IntegrityError as taken:
@@ -118,7 +129,9 @@ def _check_new(wanted: NewRepo) -> None:
     if wanted.type != "space" and wanted.sdk:
         raise BadRequest("Only a Space has an sdk", field="sdk", value=wanted.sdk)
     if wanted.license_id and not _LICENSE.fullmatch(wanted.license_id):
-        raise BadRequest("license must be an identifier such as apache-2.0", field="license", value=wanted.license_id)
+        raise BadRequest(
+            "license must be an identifier such as apache-2.0", field="license", value=wanted.license_id
+        )
 
 
 def _refuse_taken(type_: str, full_name: str) -> None:

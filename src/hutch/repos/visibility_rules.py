@@ -20,10 +20,13 @@ def wanted_visibility(visibility: object, private: object, type_: str) -> str | 
         return None if private is None else "private" if private else "public"
     if visibility not in VISIBILITIES:
         known = ", ".join(VISIBILITIES)
-        raise BadRequest(f"visibility must be one of {known}", field="visibility", value=visibility, limit=known)
+        raise BadRequest(
+            f"visibility must be one of {known}", field="visibility", value=visibility, limit=known
+        )
     if private is not None and private != (visibility == "private"):
         raise BadRequest(
-            f"visibility {visibility!r} and private {private} contradict each other; send one of them", field="private"
+            f"visibility {visibility!r} and private {private} contradict each other; send one of them",
+            field="private",
         )
     if visibility == "protected" and type_ != RepoType.SPACE:
         raise BadRequest(
@@ -40,4 +43,6 @@ def wanted_gate(gated: object) -> str:
         return ""
     if gated in GATES:
         return str(gated)
-    raise BadRequest("gated must be false, auto or manual", field="gated", value=gated, limit="false, auto, manual")
+    raise BadRequest(
+        "gated must be false, auto or manual", field="gated", value=gated, limit="false, auto, manual"
+    )
