@@ -10,3 +10,7 @@ class AccountsConfig(AppConfig):
 
     name = "hutch.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        """Hears of sign-ins and changed passwords from allauth."""
+        from hutch.accounts import signals  # noqa: F401

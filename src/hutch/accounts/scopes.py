@@ -101,3 +101,8 @@ def _words(value: Any, field: str) -> frozenset[str]:
 def from_rows(stored: Iterable[dict[str, Any]]) -> tuple[Grant, ...]:
     """Grants out of a token's row."""
     return tuple(Grant(line["entity"], frozenset(line["permissions"])) for line in stored)
+
+
+def offered(entity: str) -> list[tuple[str, str]]:
+    """The permissions that make sense on `user:ann` or `org:acme`, each with its sentence."""
+    return [(word, PERMISSIONS[word]) for word in PERMISSIONS if word in _BY_TYPE[entity.partition(":")[0]]]

@@ -8,6 +8,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from hutch.accounts import names
 from hutch.accounts.events import PasswordChanged, UserChanged, UserCreated, UserDisabled, UserEnabled
 from hutch.accounts.models import AccessToken, Namespace, User
@@ -22,15 +23,16 @@ from hutch.core.permissions import Actor, require
 def create_user(
     actor: Actor, name: str, *, email: str = "", full_name: str = "", password: str | None = None, is_admin: bool = False
 ) -> User:
-    """Makes an account; only an administrator does this, others are invited or sign up (`people.sign_up`).
+    """Makes an account; only an administrator does this, others are invited or sign up.
 
     Without a password the user cannot sign in until a link has been handed out (`invitations.password_link`).
     Raises BadRequest for a name, address or password that will not do, Conflict for one that is taken.
     """
     require(actor, "hub.admin", HUB, see="hub.view")
     return new_user(
-        name, email=email, full_name=full_name, password=password, is_admin=is_admin, by=actor.user_id, by_admin=True
-    )
+        name, email=email, full_name=full_name, password=password, is_admin=is_admin, by=actor.user_id,
+        by_admin=True, email_is_verified=True,
+    )  # fmt: skip
 
 
 def new_user(
@@ -42,6 +44,7 @@ def new_user(
     is_admin: bool = False,
     by: int | None = None,
     by_admin: bool = False,
+    email_is_verified: bool = False,
 ) -> User:
     """Makes an account for someone whose right to it is settled: by an administrator, an invitation or open sign-up."""
     names.check_name(name, by_admin=by_admin)
@@ -58,8 +61,7 @@ def new_user(
             user.namespace = names.claim(name, is_organization=False, by_admin=by_admin)
             user.save()
             if email:
-                # whoever runs the hub vouches for it
-                EmailAddress.objects.create(user=user, email=email, verified=by_admin, primary=True)
+                EmailAddress.objects.create(user=user, email=email, verified=email_is_verified, primary=True)
             emit(UserCreated(user_id=user.pk, username=name, by_user_id=by or None, is_admin=is_admin))
     except IntegrityError as error:
         raise Conflict(f"The name {name!r} is taken", field="name", value=name) from error
@@ -134,6 +136,16 @@ def set_admin(actor: Actor, username: str, is_admin: bool) -> User:
             _keep_an_admin(user)
         user.is_staff = is_admin
         user.save(update_fields=["is_staff"])
+        emit(UserChanged(user_id=user.pk, username=user.username, by_user_id=actor.user_id or None))
+    return user
+
+
+def reset_second_factors(actor: Actor, username: str) -> User:
+    """Takes authenticator app, passkeys and recovery codes from a user who has lost them."""
+    require(actor, "hub.admin", HUB, see="hub.view")
+    with transaction.atomic():
+        user = user_by_name(username)
+        Authenticator.objects.filter(user=user).delete()
         emit(UserChanged(user_id=user.pk, username=user.username, by_user_id=actor.user_id or None))
     return user
 

@@ -18,4 +18,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "hutch_version": __version__,
         "actor": request.actor,  # type: ignore[attr-defined]
         "base_url": origin.base_url,
+        "open_sign_up": current().open_sign_up,
+        "sends_mail": bool(current().smtp_url),
     }

@@ -19,7 +19,7 @@ _AGES = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"
 @register.simple_tag
 def asset(name: str) -> str:
     """The address of a static file, with its content's hash so that it may be cached for ever."""
-    return asset_url(name)
+    return asset_url("".join(name))  # pathlib takes no SafeString, which a template's words are
 
 
 @register.filter
