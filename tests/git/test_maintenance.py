@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,40 +79,51 @@ def test_collect_drops_old_unreachable_objects_and_keeps_young_ones(bare: Path, 
     assert check.fsck(bare) == []
 
 
+class _Busy(threading.Thread):
+    """Does one thing over and over until stopped, and keeps what went wrong."""
+
+    def __init__(self, body: Callable[[int], object]) -> None:
+        super().__init__()
+        self._body = body
+        self._stop_asked = threading.Event()
+        self.rounds = 0
+        self.failure: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            self.rounds += 1
+            try:
+                self._body(self.rounds)
+            except BaseException as failure:
+                self.failure = failure
+                return
+
+    def end(self) -> None:
+        self._stop_asked.set()
+        self.join()
+        assert self.failure is None
+        assert self.rounds > 0
+
+
 def test_writers_and_readers_go_on_during_repacks(bare: Path, put: Committer) -> None:
     put(Put("a", b"0"))
-    stop = threading.Event()
-    failures: list[BaseException] = []
+    reading = repository.open(bare)
 
-    def write() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            put(*(Put(f"{index}", b"%d" % (number * index)) for index in range(12)), Put("a", b"%d" % number))
+    def read(_round: int) -> None:
+        for entry in trees.list_entries(reading, refs.resolve(reading, "main").commit):
+            trees.read_blob(reading, entry.oid, 100)
 
-    def read() -> None:
-        repo = repository.open(bare)
-        while not stop.is_set():
-            head = refs.resolve(repo, "main").commit
-            for entry in trees.list_entries(repo, head):
-                trees.read_blob(repo, entry.oid, 100)
-
-    def guarded(body: object) -> None:
-        try:
-            body()  # type: ignore[operator]
-        except BaseException as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=guarded, args=(body,)) for body in (write, read)]
-    for thread in threads:
-        thread.start()
+    workers = [
+        _Busy(read),
+        _Busy(lambda number: put(*(Put(f"{index}", b"%d" % (number * index)) for index in range(12)))),
+        _Busy(lambda number: put(Put("a", b"%d" % number), branch="other")),
+    ]
     for _ in range(5):
         maintenance.repack(bare)
     maintenance.collect(bare)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    for worker in workers:
+        worker.end()
     assert check.fsck(bare) == []
 
 

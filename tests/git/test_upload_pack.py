@@ -22,10 +22,8 @@ async def _connection(bare: Path, reader: asyncio.StreamReader, writer: asyncio.
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {
-                key.lower(): value.strip()
-                for key, _, value in (line.partition(":") for line in head[1:] if line)
-            }
+            fields = [line.partition(":") for line in head[1:] if line]
+            headers = {key.lower(): value.strip() for key, _, value in fields}
             protocol = headers.get("git-protocol")
             if head[0].startswith("GET"):
                 answer = await upload_pack.advertise(bare, protocol)

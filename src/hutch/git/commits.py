@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from io import IOBase
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,7 +16,7 @@ from pygit2.enums import ObjectType
 
 from hutch.core.errors import BadRequest
 from hutch.git.object_batch import ObjectBatch
-from hutch.git.objects import FILE_MODE, FOLDER_MODE, SUBMODULE_MODE
+from hutch.git.objects import FILE_MODE, FOLDER_MODE, SUBMODULE_MODE, write_loose
 from hutch.git.repository import fsync_folder
 from hutch.git.tree_edit import TreeEditor
 from hutch.git.trees import blob_size, entry_at, tree_of
@@ -80,13 +81,21 @@ class Signature:
 
 
 def write_blob(repo: pygit2.Repository, source: bytes | BinaryIO) -> str:
-    """Store one file's bytes durably and return the blob's id. For many use an ObjectBatch."""
+    """Store one file's bytes (a stream must be able to seek) durably; returns the blob's id.
+
+    For many small ones use an ObjectBatch.
+    """
     if isinstance(source, bytes):
-        oid = repo.create_blob(source)
+        oid = write_loose(partial(repo.create_blob, source))
     else:
-        oid = repo.create_blob_fromiobase(cast(IOBase, source))
+        oid = write_loose(partial(_write_stream, repo, source))
     fsync_folder(Path(repo.path) / "objects")
-    return str(oid)
+    return oid
+
+
+def _write_stream(repo: pygit2.Repository, source: BinaryIO) -> pygit2.Oid:
+    source.seek(0)
+    return repo.create_blob_fromiobase(cast(IOBase, source))
 
 
 def build_tree(

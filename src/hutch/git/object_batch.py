@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,7 +10,7 @@ from typing import Self
 import pygit2
 from pygit2.enums import ObjectType
 
-from hutch.git.objects import hash_object
+from hutch.git.objects import hash_object, write_loose
 from hutch.git.packfile import PackWriter
 from hutch.git.repository import fsync_folder
 
@@ -72,7 +73,7 @@ class ObjectBatch:
             self._spill()
             self._pack.finish()
         for kind, data in self._held.values():
-            self._repo.odb.write(kind, data)
+            write_loose(partial(self._repo.odb.write, kind, data))
         # libgit2 fsyncs a loose object and its folder, but not the folder in which that one may be new.
         fsync_folder(Path(self._repo.path) / "objects")
         self._forget()
