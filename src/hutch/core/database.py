@@ -21,6 +21,19 @@ def migrate() -> None:
             call_command("migrate", verbosity=0, interactive=False)
 
 
+def damage() -> list[str]:
+    """What the database itself finds wrong with its file, one sentence each; asked of SQLite only."""
+    if connection.vendor != "sqlite":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA integrity_check(20)")
+        found = [str(row[0]) for row in cursor.fetchall() if row[0] != "ok"]
+        cursor.execute("PRAGMA foreign_key_check")
+        return found + [
+            f"row {row[1]} of {row[0]} refers to a missing row of {row[2]}" for row in cursor.fetchall()
+        ]
+
+
 def _is_behind() -> bool:
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -2,7 +2,8 @@
 
 A room's `events.py` declares frozen dataclasses in the past tense (see `Event`); its verbs `emit` them. Rooms
 further up `listen`. The outbox is a row for the event and a job for each listener, in the caller's transaction:
-when that commits, each listener is called at least once, in the order of the events' ids, again with back-off when it fails.
+when that commits, each listener is called at least once, in the order of the events' ids, and again with back-off when
+it fails.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Event:
     def __init_subclass__(cls) -> None:
         known = _EVENTS.get(cls.__name__)
         # `slots=True` makes the class a second time
-        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        if known is not None and known.__module__ != cls.__module__:
             raise TypeError(f"event {cls.__name__} is declared in {known.__module__} and in {cls.__module__}")
         _EVENTS[cls.__name__] = cls
 

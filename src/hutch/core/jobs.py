@@ -95,6 +95,8 @@ def job(
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         if name in JOBS:
             raise ValueError(f"job {name} is declared twice")
+        if every_s is not None:
+            inspect.signature(function).bind(None)
         JOBS[name] = Definition(name, function, retries, lease_s, quick, keep, every_s)
         return function
 
@@ -165,5 +167,6 @@ def on_wake(waker: Callable[[], None]) -> None:
 
 
 def forget_waker(waker: Callable[[], None]) -> None:
-    """Ends what `on_wake` began."""
-    _wakers.remove(waker)
+    """Ends what `on_wake` began, if it did."""
+    if waker in _wakers:
+        _wakers.remove(waker)

@@ -1,4 +1,4 @@
-"""Text that every database takes: PostgreSQL refuses NUL and lone surrogates, which git's paths and messages may hold."""
+"""Text that every database takes: PostgreSQL refuses NUL and lone surrogates, which git's paths may hold."""
 
 from __future__ import annotations
 
