@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -72,7 +72,19 @@ def by_token(token: str) -> Actor:
         row = cursor.fetchone()
     if row is None:
         raise invalid_credentials()
-    token_id, kind, grants, expires_at, revoked_at, last_used_at, user_id, username, is_staff, is_active, namespace_id = row
+    (
+        token_id,
+        kind,
+        grants,
+        expires_at,
+        revoked_at,
+        last_used_at,
+        user_id,
+        username,
+        is_staff,
+        is_active,
+        namespace_id,
+    ) = row
     moment = clock.now()
     if revoked_at is not None or not is_active or (expires_at is not None and _aware(expires_at) <= moment):
         raise invalid_credentials()
@@ -104,7 +116,9 @@ def session_user(cookie_header: str) -> User | None:
         return None
     session = SessionStore(morsel.value)
     user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-    if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+    if user is None or not constant_time_compare(
+        session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()
+    ):
         return None
     return user
 
@@ -147,5 +161,5 @@ def _grants(stored: Any) -> tuple[Grant, ...]:
 
 def _aware(moment: Any) -> Any:
     if isinstance(moment, str):  # SQLite hands raw SQL its text
-        moment = clock.datetime.fromisoformat(moment)
-    return moment if moment.tzinfo else moment.replace(tzinfo=clock.UTC)
+        moment = datetime.fromisoformat(moment)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

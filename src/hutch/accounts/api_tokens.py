@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -11,7 +11,7 @@ from ninja import Router
 from hutch.accounts import scopes, tokens
 from hutch.accounts.api import Strict, actor_of
 from hutch.accounts.models import AccessToken
-from hutch.core.clock import UTC, iso
+from hutch.core.clock import iso
 from hutch.core.errors import BadRequest, Unauthorized
 from hutch.core.permissions import Actor
 
@@ -37,7 +37,9 @@ def list_tokens(request: HttpRequest) -> Any:
 def create_token(request: HttpRequest, payload: NewToken) -> JsonResponse:
     actor = _somebody(request)
     if (payload.role == "fineGrained") != (payload.fineGrained is not None):
-        raise BadRequest("fineGrained belongs to a token of role fineGrained, and to no other", field="fineGrained")
+        raise BadRequest(
+            "fineGrained belongs to a token of role fineGrained, and to no other", field="fineGrained"
+        )
     made, word = tokens.create_token(
         actor,
         actor.username,
@@ -46,7 +48,9 @@ def create_token(request: HttpRequest, payload: NewToken) -> JsonResponse:
         grants=scopes.from_client(payload.fineGrained) if payload.fineGrained is not None else (),
         expires_at=_aware(payload.expiresAt),
     )
-    return JsonResponse({**token_shape(made), "token": word}, status=201, headers={"Cache-Control": "no-store"})
+    return JsonResponse(
+        {**token_shape(made), "token": word}, status=201, headers={"Cache-Control": "no-store"}
+    )
 
 
 @router.delete("/api/settings/tokens/{int:token_id}", summary="Revoke an access token")

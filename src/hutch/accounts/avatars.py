@@ -22,7 +22,18 @@ from hutch.storage.keys import content_key
 from hutch.storage.local import LocalBlobStore
 from hutch.storage.port import Staged
 
-_COLOURS = ("#b4532a", "#8a6d1d", "#4f7a28", "#1f7a5c", "#1d6f8a", "#3d5fb0", "#6b4fb3", "#9a3f86", "#a83a52", "#5c6470")
+_COLOURS = (
+    "#b4532a",
+    "#8a6d1d",
+    "#4f7a28",
+    "#1f7a5c",
+    "#1d6f8a",
+    "#3d5fb0",
+    "#6b4fb3",
+    "#9a3f86",
+    "#a83a52",
+    "#5c6470",
+)
 
 
 def set_avatar(actor: Actor, name: str, content: bytes) -> None:
@@ -34,7 +45,11 @@ def set_avatar(actor: Actor, name: str, content: bytes) -> None:
     with transaction.atomic():
         if card.is_organization:
             Organization.objects.filter(pk=card.holder_id).update(avatar_sha256=digest)
-            emit(OrganizationChanged(organization_id=card.holder_id, name=card.name, by_user_id=actor.user_id or None))
+            emit(
+                OrganizationChanged(
+                    organization_id=card.holder_id, name=card.name, by_user_id=actor.user_id or None
+                )
+            )
         else:
             User.objects.filter(pk=card.holder_id).update(avatar_sha256=digest)
             emit(UserChanged(user_id=card.holder_id, username=card.name, by_user_id=actor.user_id or None))
@@ -70,7 +85,9 @@ def _store() -> LocalBlobStore:
 
 
 def _drawn(card: NamespaceCard) -> str:
-    words = [word for word in card.shown_name.replace("-", " ").replace("_", " ").replace(".", " ").split() if word]
+    words = [
+        word for word in card.shown_name.replace("-", " ").replace("_", " ").replace(".", " ").split() if word
+    ]
     letters = "".join(word[0] for word in words[:2]).upper() or "?"
     colour = _COLOURS[int(hashlib.sha256(card.name.lower().encode()).hexdigest()[:8], 16) % len(_COLOURS)]
     corner = 14 if card.is_organization else 48

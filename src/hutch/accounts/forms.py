@@ -62,7 +62,10 @@ class NewAccount(NewPassword):
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )  # fmt: skip
     full_name = forms.CharField(
-        label="Full name", max_length=200, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label="Full name",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     email = forms.EmailField(
         label="E-mail address", required=False, widget=forms.EmailInput(attrs={"autocomplete": "email"})
@@ -75,7 +78,9 @@ class Profile(forms.Form):
     """What a profile shows."""
 
     full_name = forms.CharField(label="Full name", max_length=200, required=False)
-    bio = forms.CharField(label="About", max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 4}))
+    bio = forms.CharField(
+        label="About", max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 4})
+    )
 
 
 class OrganizationProfile(Profile):
@@ -132,7 +137,9 @@ class Invite(forms.Form):
     """A link that makes somebody a member."""
 
     email = forms.EmailField(
-        label="E-mail address", required=False, help_text="If given, and the hub sends mail, the link goes there."
+        label="E-mail address",
+        required=False,
+        help_text="If given, and the hub sends mail, the link goes there.",
     )
     role = forms.ChoiceField(label="Role", choices=ROLES[1:], initial="read")
 
@@ -141,7 +148,9 @@ class InviteToHub(forms.Form):
     """A link by which somebody makes an account."""
 
     email = forms.EmailField(
-        label="E-mail address", required=False, help_text="If given, and the hub sends mail, the link goes there."
+        label="E-mail address",
+        required=False,
+        help_text="If given, and the hub sends mail, the link goes there.",
     )
 
 

@@ -72,7 +72,9 @@ class AccountAdapter(DefaultAccountAdapter):
                 user.save()
                 emit(UserCreated(user_id=user.pk, username=user.username, by_user_id=None, is_admin=False))
         except IntegrityError as error:
-            raise Conflict(f"The name {user.username!r} is taken", field="username", value=user.username) from error
+            raise Conflict(
+                f"The name {user.username!r} is taken", field="username", value=user.username
+            ) from error
         return user
 
     def get_login_stages(self) -> list[str]:
@@ -102,7 +104,9 @@ class AccountAdapter(DefaultAccountAdapter):
             super().send_mail(template_prefix, email, {**context, "current_site": site})
         except (OSError, smtplib.SMTPException) as error:
             log.error("mail to %s could not be sent: %s", email, error)
-            raise Unavailable("The mail could not be sent: the mail server did not take it. Try again later") from error
+            raise Unavailable(
+                "The mail could not be sent: the mail server did not take it. Try again later"
+            ) from error
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """Tells the owner of an address that somebody tried to sign up with it."""
@@ -134,7 +138,9 @@ class MFAAdapter(DefaultMFAAdapter):
         try:
             return _vault().decrypt(encrypted_text.encode()).decode()
         except InvalidToken as error:
-            raise Unavailable("The second factor cannot be read: the hub's secret.key was replaced") from error
+            raise Unavailable(
+                "The second factor cannot be read: the hub's secret.key was replaced"
+            ) from error
 
     def _get_site_name(self) -> str:
         return current().site_name

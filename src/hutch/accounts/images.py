@@ -20,7 +20,7 @@ class Image:
 
 
 def checked_image(content: bytes) -> Image:
-    """What the picture is. Raises BadRequest for anything else than the four formats, PayloadTooLarge for a large one."""
+    """What the picture is. Raises BadRequest for any other format, PayloadTooLarge for a large file."""
     if len(content) > MOST_BYTES:
         raise PayloadTooLarge(
             f"The picture has {len(content)} bytes; at most {MOST_BYTES} are kept",

@@ -31,13 +31,13 @@ _LIFE = {
 
 
 def setup_link() -> str | None:
-    """The address of the first administrator's set-up, made anew by each start; None where there is an administrator."""
+    """The address of the first administrator's set-up, another one at each call; None where there is one."""
     if User.objects.filter(is_staff=True, is_active=True).exists():
         return None
     with transaction.atomic():
         Invitation.objects.filter(purpose=Purpose.SETUP, used_at=None).delete()
         word = _make(Purpose.SETUP, by=None)
-    return f"{current().url}/setup/{word}"
+    return f"{_reachable(current().url)}/setup/{word}"
 
 
 def sign_up_link(actor: Actor, *, email: str = "", base_url: str = "") -> str:
@@ -67,7 +67,9 @@ def organization_link(actor: Actor, name: str, role: Role, *, email: str = "", b
     organization = organization_by_name(name)
     require(actor, "org.admin", organizations.thing_of(organization), see="namespace.view")
     with transaction.atomic():
-        word = _make(Purpose.ORGANIZATION, by=actor, organization=organization, role=role, email=checked_email(email))
+        word = _make(
+            Purpose.ORGANIZATION, by=actor, organization=organization, role=role, email=checked_email(email)
+        )
     return f"{base_url or current().url}/invitations/{word}"
 
 
@@ -82,7 +84,9 @@ def pending(actor: Actor, name: str) -> list[Invitation]:
 def withdraw(actor: Actor, name: str, invitation_id: int) -> None:
     """Ends a link of an organisation."""
     if not [row.delete() for row in pending(actor, name) if row.pk == invitation_id]:
-        raise NotFound("This invitation has been used, withdrawn or has expired", field="invitation", value=invitation_id)
+        raise NotFound(
+            "This invitation has been used, withdrawn or has expired", field="invitation", value=invitation_id
+        )
 
 
 def find(word: str, *purposes: Purpose) -> Invitation:
@@ -92,7 +96,9 @@ def find(word: str, *purposes: Purpose) -> Invitation:
         .filter(sha256=token_digest(word), purpose__in=purposes, used_at=None, expires_at__gt=clock.now())
         .first()
     )
-    if row is None or (row.purpose == Purpose.SETUP and User.objects.filter(is_staff=True, is_active=True).exists()):
+    if row is None or (
+        row.purpose == Purpose.SETUP and User.objects.filter(is_staff=True, is_active=True).exists()
+    ):
         raise NotFound("This link has been used, has expired or was never given out")
     return row
 
@@ -145,6 +151,11 @@ def set_password_by(word: str, password: str) -> User:
         put_password(row.user, password, by=row.user_id)
         emit(InvitationUsed(invitation_id=row.pk, purpose=row.purpose, user_id=row.user.pk))
     return row.user
+
+
+def _reachable(url: str) -> str:
+    # a server that listens everywhere is nowhere to be found under that name
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _join(row: Invitation, user: User) -> Membership | None:

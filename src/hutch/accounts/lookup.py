@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from allauth.account.models import EmailAddress
 from django.db.models import Q, QuerySet
 
-from allauth.account.models import EmailAddress
 from hutch.accounts.models import Namespace, User
 from hutch.accounts.permissions import NamespaceThing, require_sight
 from hutch.core.errors import NotFound
@@ -88,7 +88,10 @@ def users_by_emails(emails: Iterable[str]) -> dict[str, NamespaceCard]:
 def writable_namespaces(actor: Actor) -> list[NamespaceCard]:
     """Where `actor` may create repositories: the own name first, then organisations by name."""
     keys = [key for key, role in actor.roles.items() if role >= Role.CONTRIBUTOR]
-    return sorted(_cards(Namespace.objects.filter(pk__in=keys)), key=lambda card: (card.is_organization, card.name.lower()))
+    return sorted(
+        _cards(Namespace.objects.filter(pk__in=keys)),
+        key=lambda card: (card.is_organization, card.name.lower()),
+    )
 
 
 def author_of(actor: Actor) -> tuple[str, str]:
@@ -115,6 +118,7 @@ def _card(row: object) -> NamespaceCard:
 
     return NamespaceCard(
         namespace_id=row.pk, name=row.name, is_organization=row.is_organization,  # type: ignore[attr-defined]
-        holder_id=getattr(row, f"{kind}__pk"), full_name=of("full_name"), bio=of("bio"), avatar_sha256=of("avatar_sha256"),
+        holder_id=getattr(row, f"{kind}__pk"), full_name=of("full_name"), bio=of("bio"),
+        avatar_sha256=of("avatar_sha256"),
         is_active=row.is_organization or row.user__is_active,  # type: ignore[attr-defined]
     )  # fmt: skip

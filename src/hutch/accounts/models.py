@@ -78,7 +78,9 @@ class RepoRole(models.Model):
     """A role on one repository, held by a team or by a user by name. `repo_id` is the repository's key."""
 
     repo_id = models.BigIntegerField(db_index=True)
-    namespace_id = models.BigIntegerField(null=True, db_index=True)  # where the repository was when the role was given
+    namespace_id = models.BigIntegerField(
+        null=True, db_index=True
+    )  # where the repository was when the role was given
     team = models.ForeignKey(Team, null=True, on_delete=models.CASCADE, related_name="repo_roles")
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="repo_roles")
     role = models.PositiveSmallIntegerField(choices=ROLES)
@@ -114,7 +116,9 @@ class AccessToken(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "name"], condition=models.Q(revoked_at=None), name="token_name_once")
+            models.UniqueConstraint(
+                fields=["user", "name"], condition=models.Q(revoked_at=None), name="token_name_once"
+            )
         ]
 
 
@@ -145,7 +149,9 @@ class Invitation(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     email = models.EmailField(blank=True)
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="invitations")
-    organization = models.ForeignKey(Organization, null=True, on_delete=models.CASCADE, related_name="invitations")
+    organization = models.ForeignKey(
+        Organization, null=True, on_delete=models.CASCADE, related_name="invitations"
+    )
     role = models.PositiveSmallIntegerField(choices=ROLES, default=Role.READ.value)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

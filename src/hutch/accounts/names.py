@@ -46,7 +46,9 @@ def check_name(name: str, *, by_admin: bool = False, field: str = "name") -> Non
     if not (_BY_ADMIN if by_admin else _CHOSEN).fullmatch(name):
         edge = "letters, digits and '_'" if by_admin else "letters and digits"
         raise BadRequest(
-            f"{field} {name!r} may have letters, digits, '-', '_' and '.', and {edge} at its ends", field=field, value=name
+            f"{field} {name!r} may have letters, digits, '-', '_' and '.', and {edge} at its ends",
+            field=field,
+            value=name,
         )
     if "--" in name or ".." in name:
         raise BadRequest(f"{field} {name!r} must not have '--' or '..' in it", field=field, value=name)

@@ -90,7 +90,9 @@ def waiting(actor: Actor, user_code: str) -> DeviceGrant:
         user_code=f"{letters[:4]}-{letters[4:]}", user=None, denied=False, expires_at__gt=clock.now()
     ).first()
     if found is None:
-        raise NotFound("This code is unknown, has been used or has expired", field="user_code", value=user_code)
+        raise NotFound(
+            "This code is unknown, has been used or has expired", field="user_code", value=user_code
+        )
     return found
 
 
@@ -109,7 +111,9 @@ def decide(actor: Actor, user_code: str, *, approve: bool) -> None:
 def redeem(device_code: str, client_id: str) -> Issued:
     """What a device that polls gets: its tokens once approved. Raises OAuthError with the state as its `error`."""
     with transaction.atomic():
-        grant = DeviceGrant.objects.select_for_update().filter(device_sha256=token_digest(device_code)).first()
+        grant = (
+            DeviceGrant.objects.select_for_update().filter(device_sha256=token_digest(device_code)).first()
+        )
         if grant is None or grant.client_id != client_id:
             raise OAuthError("invalid_grant", "The device code is unknown or was used")
         if grant.user is not None and grant.user.is_active and grant.expires_at > clock.now():
@@ -126,7 +130,14 @@ def renew(refresh_token: str, client_id: str) -> Issued:
         stolen = row is not None and row.used_at is not None and moment - row.used_at > _REPEAT_ALLOWED
         if row is not None and stolen:
             _end_family(row.family)
-    if row is None or stolen or row.client_id != client_id or row.revoked_at or row.expires_at <= moment or not row.user.is_active:
+    if (
+        row is None
+        or stolen
+        or row.client_id != client_id
+        or row.revoked_at
+        or row.expires_at <= moment
+        or not row.user.is_active
+    ):
         raise OAuthError("invalid_grant", "The refresh token is unknown, used, expired or revoked")
     with transaction.atomic():
         old = row.access_token

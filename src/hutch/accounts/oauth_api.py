@@ -81,7 +81,9 @@ def userinfo(request: HttpRequest) -> JsonResponse:
 def _refused(error: oauth.OAuthError) -> JsonResponse:
     status = 401 if error.error == "invalid_client" else error.status
     shape = {"error": error.error, "error_description": error.message}
-    return JsonResponse(shape, status=status, headers={**HutchError.headers(error), "Cache-Control": "no-store"})
+    return JsonResponse(
+        shape, status=status, headers={**HutchError.headers(error), "Cache-Control": "no-store"}
+    )
 
 
 def _answer(shape: dict[str, Any]) -> JsonResponse:

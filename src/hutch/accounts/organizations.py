@@ -49,7 +49,11 @@ def create_organization(
             organization = Organization.objects.create(
                 namespace=space, full_name=checked_text("full_name", full_name, 200)
             )
-            emit(OrganizationCreated(organization_id=organization.pk, name=name, by_user_id=actor.user_id or None))
+            emit(
+                OrganizationCreated(
+                    organization_id=organization.pk, name=name, by_user_id=actor.user_id or None
+                )
+            )
             for user, role in roles.items():
                 _put(actor, organization, user, role)
     except IntegrityError as error:
@@ -79,13 +83,17 @@ def change_organization(
         organization.save(update_fields=["full_name", "bio", "members_are_public"])
         emit(
             OrganizationChanged(
-                organization_id=organization.pk, name=organization.namespace.name, by_user_id=actor.user_id or None
+                organization_id=organization.pk,
+                name=organization.namespace.name,
+                by_user_id=actor.user_id or None,
             )
         )
     return organization
 
 
-def set_role(actor: Actor, organization_name: str, username: str, role: Role, *, add: bool = True) -> Membership:
+def set_role(
+    actor: Actor, organization_name: str, username: str, role: Role, *, add: bool = True
+) -> Membership:
     """Gives a user a role in an organisation; with `add=False` only to one who is a member already.
 
     Raises Forbidden if the organisation would lose its last admin.
@@ -96,7 +104,9 @@ def set_role(actor: Actor, organization_name: str, username: str, role: Role, *,
     user = user_by_name(username)
     with transaction.atomic():
         if not add and not Membership.objects.filter(organization=organization, user=user).exists():
-            raise NotFound(f"{username!r} is not a member of {organization_name!r}", field="username", value=username)
+            raise NotFound(
+                f"{username!r} is not a member of {organization_name!r}", field="username", value=username
+            )
         return _put(actor, organization, user, role)
 
 
@@ -110,7 +120,9 @@ def remove_member(actor: Actor, organization_name: str, username: str) -> None:
     with transaction.atomic():
         membership = Membership.objects.filter(organization=organization, user=user).first()
         if membership is None:
-            raise NotFound(f"{username!r} is not a member of {organization_name!r}", field="username", value=username)
+            raise NotFound(
+                f"{username!r} is not a member of {organization_name!r}", field="username", value=username
+            )
         _keep_an_admin(organization, user)
         membership.delete()
         for team in Team.objects.filter(organization=organization, members=user):
@@ -127,7 +139,9 @@ def remove_member(actor: Actor, organization_name: str, username: str) -> None:
 def organization_by_name(name: str) -> Organization:
     """The organisation of that name in any case. Raises NotFound."""
     space = (
-        Namespace.objects.select_related("organization").filter(lower_name=name.lower(), is_organization=True).first()
+        Namespace.objects.select_related("organization")
+        .filter(lower_name=name.lower(), is_organization=True)
+        .first()
     )
     if space is None:
         raise NotFound(f"There is no organization {name!r}", field="name", value=name)
@@ -164,11 +178,13 @@ def _keep_an_admin(organization: Organization, user: User) -> None:
     # locks the organisation's row on PostgreSQL, so that two admins cannot demote each other at once
     Organization.objects.select_for_update().get(pk=organization.pk)
     admins = set(
-        Membership.objects.filter(organization=organization, role=Role.ADMIN.value, user__is_active=True).values_list(
-            "user_id", flat=True
-        )
+        Membership.objects.filter(
+            organization=organization, role=Role.ADMIN.value, user__is_active=True
+        ).values_list("user_id", flat=True)
     )
     if admins == {user.pk}:
         raise Forbidden(
-            f"{user.username!r} is the last admin of {organization.namespace.name!r}", field="username", value=user.username
+            f"{user.username!r} is the last admin of {organization.namespace.name!r}",
+            field="username",
+            value=user.username,
         )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from allauth.account.internal.flows.login import perform_login, record_authentication
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
 from allauth.account.models import Login
 from allauth.account.views import password_reset as allauth_password_reset
 from django.contrib import messages
@@ -51,10 +56,12 @@ def password_link(request: HttpRequest, word: str) -> HttpResponseBase:
     """Somebody sets a new password by a link of an administrator. It does not sign in: a second factor stays asked."""
     row = invitations.find(word, Purpose.PASSWORD)
     form = forms.NewPassword(request.POST or None)
+    done: User | None = None
     if request.method == "POST" and form.is_valid():
-        if forms.tried(form, invitations.set_password_by, word, form.cleaned_data["password"]):
-            messages.success(request, "The password is set. Sign in with it.")
-            return redirect("account_login")
+        done = forms.tried(form, invitations.set_password_by, word, form.cleaned_data["password"])
+    if done:
+        messages.success(request, "The password is set. Sign in with it.")
+        return redirect("account_login")
     return page(request, "password_link", form=form, owner=row.user, status=400 if form.errors else 200)
 
 
@@ -79,6 +86,23 @@ def device(request: HttpRequest) -> HttpResponseBase:
 def password_reset(request: HttpRequest) -> HttpResponseBase:
     """Allauth's page where mail is sent; elsewhere an administrator hands out a link."""
     return allauth_password_reset(request) if identity.sends_mail() else page(request, "ask_admin")
+
+
+def after_reauthentication(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """One of allauth's pages that ask for the password again, going on by a redirect.
+
+    allauth would run the interrupted POST itself, out of a stored copy of the request that lacks what the front door
+    adds to each; the user sends it again instead.
+    """
+
+    @wraps(view)
+    def resumed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        state = request.session.get(STATE_SESSION_KEY)
+        if state and "request" in state:
+            del request.session[STATE_SESSION_KEY]
+        return view(request, *args, **kwargs)
+
+    return resumed
 
 
 @require_safe
@@ -122,4 +146,3 @@ def _accept(request: HttpRequest, word: str, row: Invitation) -> HttpResponseBas
 def _sign_in(request: HttpRequest, user: User) -> HttpResponseBase:
     record_authentication(request, user, method="password", username=user.username)
     return perform_login(request, Login(user=user, signup=True, redirect_url="/"))
-

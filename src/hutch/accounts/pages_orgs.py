@@ -43,9 +43,10 @@ def profile(request: HttpRequest, name: str) -> HttpResponseBase:
     row = Organization.objects.get(pk=card.holder_id)
     initial = {"full_name": row.full_name, "bio": row.bio, "members_are_public": row.members_are_public}
     form = forms.OrganizationProfile(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid() and forms.tried(
-        form, organizations.change_organization, actor, card.name, **form.cleaned_data
-    ):  # fmt: skip
+    saved: Organization | None = None
+    if request.method == "POST" and form.is_valid():
+        saved = forms.tried(form, organizations.change_organization, actor, card.name, **form.cleaned_data)
+    if saved:
         messages.success(request, "The profile is saved.")
         return redirect("organization_profile", name=card.name)
     return _profile_page(request, card, form, forms.Avatar())
@@ -64,7 +65,9 @@ def picture(request: HttpRequest, name: str) -> HttpResponseBase:
     if form.is_valid() and save_picture(form, actor, card.name):
         messages.success(request, "The picture is saved.")
         return redirect("organization_profile", name=card.name)
-    return _profile_page(request, card, forms.OrganizationProfile(initial={"full_name": card.full_name}), form)
+    return _profile_page(
+        request, card, forms.OrganizationProfile(initial={"full_name": card.full_name}), form
+    )
 
 
 @_form
@@ -109,9 +112,14 @@ def _change_teams(request: HttpRequest, actor: Actor, card: NamespaceCard, form:
     number = int(team_id) if team_id.isascii() and team_id.isdigit() else 0
     blank = django_forms.Form({})
     if what == "create":
-        return form.is_valid() and forms.tried(form, teams.create_team, actor, card.name, form.cleaned_data["name"]) is not None
+        return (
+            form.is_valid()
+            and forms.tried(form, teams.create_team, actor, card.name, form.cleaned_data["name"]) is not None
+        )
     if what == "add":
-        forms.tried(blank, teams.add_to_team, actor, card.name, number, request.POST.get("username", "").strip())
+        forms.tried(
+            blank, teams.add_to_team, actor, card.name, number, request.POST.get("username", "").strip()
+        )
     elif what == "remove":
         forms.tried(blank, teams.remove_from_team, actor, card.name, number, request.POST.get("username", ""))
     elif what == "delete":
@@ -138,12 +146,17 @@ def _set_role(form: django_forms.Form, actor: Actor, card: NamespaceCard, data: 
     role = forms.tried(form, organizations.role_of, data["role"])
     if role is None:
         return False
-    return forms.tried(form, organizations.set_role, actor, card.name, data["username"].strip(), role) is not None
+    return (
+        forms.tried(form, organizations.set_role, actor, card.name, data["username"].strip(), role)
+        is not None
+    )
 
 
 def _invite(request: HttpRequest, actor: Actor, card: NamespaceCard, data: dict[str, str]) -> str:
     role = organizations.role_of(data["role"])
-    link = invitations.organization_link(actor, card.name, role, email=data["email"], base_url=base_url(request))
+    link = invitations.organization_link(
+        actor, card.name, role, email=data["email"], base_url=base_url(request)
+    )
     mail_link(data["email"], link, f"{actor.username} invites you to {card.shown_name}")
     return link
 
@@ -156,7 +169,7 @@ def mail_link(email: str, link: str, sentence: str) -> None:
 
 def _show(request: HttpRequest, form: django_forms.Form) -> None:
     for error in form.non_field_errors():
-        messages.error(request, error)
+        messages.error(request, str(error))
 
 
 def _administered(actor: Actor, name: str) -> NamespaceCard:
@@ -173,8 +186,8 @@ def _members_page(
     rows = list(profiles.members_of(actor, card.name))
     cards = lookup.users_by_ids(row.user_id for row in rows)
     people: list[dict[str, Any]] = [
-        {"card": cards[row.user_id], "avatar": cards[row.user_id].avatar_url(""), "role": organizations.role_name(row.role),
-         "is_me": row.user_id == actor.user_id, "since": row.created_at}
+        {"card": cards[row.user_id], "avatar": cards[row.user_id].avatar_url(""), "since": row.created_at,
+         "role": organizations.role_name(row.role), "is_me": row.user_id == actor.user_id}
         for row in rows
     ]  # fmt: skip
     return page(

@@ -29,7 +29,10 @@ def profile(request: HttpRequest) -> HttpResponseBase:
     actor = actor_of(request)
     me = users.user_by_name(actor.username)
     form = forms.Profile(request.POST or None, initial={"full_name": me.full_name, "bio": me.bio})
-    if request.method == "POST" and form.is_valid() and forms.tried(form, users.change_profile, actor, me.username, **form.cleaned_data):
+    saved: User | None = None
+    if request.method == "POST" and form.is_valid():
+        saved = forms.tried(form, users.change_profile, actor, me.username, **form.cleaned_data)
+    if saved:
         messages.success(request, "The profile is saved.")
         return redirect("settings_profile")
     return _profile_page(request, me, form, forms.Avatar())
@@ -99,7 +102,9 @@ def save_picture(form: forms.Avatar, actor: Actor, name: str) -> bool:
     return not form.errors
 
 
-def _profile_page(request: HttpRequest, me: User, form: forms.Profile, picture_form: forms.Avatar) -> HttpResponseBase:
+def _profile_page(
+    request: HttpRequest, me: User, form: forms.Profile, picture_form: forms.Avatar
+) -> HttpResponseBase:
     card = lookup.users_by_ids([me.pk])[me.pk]
     status = 400 if form.errors or picture_form.errors else 200
     return page(
@@ -127,7 +132,9 @@ def _grants(request: HttpRequest) -> list[Grant]:
         name = request.POST.get(f"repo_name_{row}", "").strip().lower()
         if name:
             entity = f"{request.POST.get(f'repo_type_{row}', 'model')}:{name}"
-            found.setdefault(entity, set()).add(request.POST.get(f"repo_permission_{row}", "repo.content.read"))
+            found.setdefault(entity, set()).add(
+                request.POST.get(f"repo_permission_{row}", "repo.content.read")
+            )
     return [Grant(entity, frozenset(words)) for entity, words in found.items()]
 
 

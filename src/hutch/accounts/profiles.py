@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.db.models import QuerySet
 
-from allauth.account.models import EmailAddress
 from hutch.accounts import lookup, scopes
 from hutch.accounts.lookup import NamespaceCard
 from hutch.accounts.models import AccessToken, Membership, Organization, User
@@ -57,7 +57,9 @@ def user_overview(actor: Actor, username: str, base_url: str) -> Shape:
         [row for row in memberships(card.holder_id) if may_see_members(actor, row.organization)], base_url
     )
     joined = User.objects.values_list("date_joined", flat=True).get(pk=card.holder_id)
-    zero = dict.fromkeys(("numDiscussions", "numPapers", "numUpvotes", "numLikes", "numFollowing", "numFollowers"), 0)
+    zero = dict.fromkeys(
+        ("numDiscussions", "numPapers", "numUpvotes", "numLikes", "numFollowing", "numFollowers"), 0
+    )
     return {
         "_id": card.public_id, "type": "user", "user": card.name, "fullname": card.shown_name, "details": card.bio,
         "avatarUrl": card.avatar_url(base_url), "isPro": False, "isFollowing": False, "orgs": orgs,
@@ -72,7 +74,8 @@ def organization_overview(actor: Actor, name: str, base_url: str) -> Shape:
     shape: Shape = {
         "_id": card.public_id, "type": "org", "name": card.name, "fullname": card.shown_name, "details": card.bio,
         "avatarUrl": card.avatar_url(base_url), "isVerified": False, "isFollowing": False, "plan": None,
-        "createdAt": iso(organization.created_at), "numFollowers": 0, "numPapers": 0, **_counts(actor, card.namespace_id),
+        "createdAt": iso(organization.created_at), "numFollowers": 0, "numPapers": 0,
+        **_counts(actor, card.namespace_id),
     }  # fmt: skip
     if may_see_members(actor, organization):
         shape["numUsers"] = organization.memberships.filter(user__is_active=True).count()
@@ -80,7 +83,7 @@ def organization_overview(actor: Actor, name: str, base_url: str) -> Shape:
 
 
 def members_of(actor: Actor, name: str) -> QuerySet[Membership]:
-    """The members of an organisation, in the order of joining. Raises Forbidden or Unauthorized where they are not shown."""
+    """The members, in the order of joining. Raises Forbidden or Unauthorized where they are not shown."""
     card = _found(actor, name, is_organization=True)
     if not Organization.objects.get(pk=card.holder_id).members_are_public:
         require(actor, "org.read_members", card.thing, see="namespace.view")
@@ -125,13 +128,17 @@ def may_see_members(actor: Actor, organization: Organization) -> bool:
 def _found(actor: Actor, name: str, *, is_organization: bool) -> NamespaceCard:
     card = lookup.find_namespace(actor, name)
     if card.is_organization != is_organization:
-        raise NotFound(f"There is no {'organization' if is_organization else 'user'} {name!r}", field="name", value=name)
+        raise NotFound(
+            f"There is no {'organization' if is_organization else 'user'} {name!r}", field="name", value=name
+        )
     return card
 
 
 def _shows_itself(actor: Actor, card: NamespaceCard, row: Membership) -> bool:
     # a fine-grained token tells of an organisation only if it was made for it, or to read the account
-    thing = NamespaceThing(row.organization.namespace_id, row.organization.namespace.name, is_organization=True)
+    thing = NamespaceThing(
+        row.organization.namespace_id, row.organization.namespace.name, is_organization=True
+    )
     if actor.token_role != "fineGrained" or allows(actor, "user.read", card.thing):
         return True
     return any(grant.entity in (thing.entity, scopes.EVERYWHERE) for grant in actor.grants)
@@ -161,7 +168,12 @@ def _brief_orgs(rows: list[Membership], base_url: str) -> list[Shape]:
     cards = lookup.namespaces_by_ids(row.organization.namespace_id for row in rows)
     found = [cards[row.organization.namespace_id] for row in rows]
     return [
-        {"id": card.public_id, "name": card.name, "fullname": card.shown_name, "avatarUrl": card.avatar_url(base_url)}
+        {
+            "id": card.public_id,
+            "name": card.name,
+            "fullname": card.shown_name,
+            "avatarUrl": card.avatar_url(base_url),
+        }
         for card in found
     ]
 

@@ -35,7 +35,9 @@ def checked_grants(grants: Sequence[Grant]) -> list[dict[str, object]]:
     The thing itself need not exist, nor may its existence be told from the answer.
     """
     if len(grants) > _MOST_GRANTS:
-        raise BadRequest(f"A token has at most {_MOST_GRANTS} lines of permissions", field="scoped", limit=_MOST_GRANTS)
+        raise BadRequest(
+            f"A token has at most {_MOST_GRANTS} lines of permissions", field="scoped", limit=_MOST_GRANTS
+        )
     stored: dict[str, set[str]] = {}
     for grant in grants:
         _check(grant)
@@ -54,10 +56,17 @@ def from_client(shape: dict[str, Any]) -> list[Grant]:
         raise BadRequest("scoped must be a list", field="scoped")
     for number, line in enumerate(scoped):
         entity = line.get("entity") if isinstance(line, dict) else None
-        if not isinstance(entity, dict) or not all(isinstance(entity.get(key), str) for key in ("type", "name")):
-            raise BadRequest(f"scoped[{number}] needs an entity with type and name", field=f"scoped[{number}].entity")
+        if not isinstance(entity, dict) or not all(
+            isinstance(entity.get(key), str) for key in ("type", "name")
+        ):
+            raise BadRequest(
+                f"scoped[{number}] needs an entity with type and name", field=f"scoped[{number}].entity"
+            )
         grants.append(
-            Grant(f"{entity['type']}:{entity['name']}".lower(), _words(line.get("permissions"), f"scoped[{number}]"))
+            Grant(
+                f"{entity['type']}:{entity['name']}".lower(),
+                _words(line.get("permissions"), f"scoped[{number}]"),
+            )
         )
     return grants
 
@@ -71,7 +80,9 @@ def to_client(grants: Iterable[Grant]) -> dict[str, Any]:
             shape["global"] = words
             continue
         kind, _, name = grant.entity.partition(":")
-        shape["scoped"].append({"entity": {"_id": grant.entity, "type": kind, "name": name}, "permissions": words})
+        shape["scoped"].append(
+            {"entity": {"_id": grant.entity, "type": kind, "name": name}, "permissions": words}
+        )
     return shape
 
 
@@ -79,7 +90,9 @@ def _check(grant: Grant) -> None:
     kind, _, name = grant.entity.lower().partition(":")
     known = frozenset(PERMISSIONS) if grant.entity == EVERYWHERE else _BY_TYPE.get(kind)
     if known is None:
-        raise BadRequest(f"entity type {kind!r} is not one of {', '.join(_BY_TYPE)}", field="entity.type", value=kind)
+        raise BadRequest(
+            f"entity type {kind!r} is not one of {', '.join(_BY_TYPE)}", field="entity.type", value=kind
+        )
     parts = name.split("/")
     if grant.entity != EVERYWHERE and not (
         len(parts) <= (1 if kind in ("user", "org") else 2) and all(_NAME.fullmatch(part) for part in parts)

@@ -50,7 +50,10 @@ def delete_team(actor: Actor, organization_name: str, team_id: int) -> None:
         by = actor.user_id or None
         emit(
             TeamDeleted(
-                team_id=team.pk, organization_id=organization.pk, name=organization.namespace.name, by_user_id=by
+                team_id=team.pk,
+                organization_id=organization.pk,
+                name=organization.namespace.name,
+                by_user_id=by,
             )
         )
         team.delete()
@@ -62,7 +65,9 @@ def add_to_team(actor: Actor, organization_name: str, team_id: int, username: st
     user = user_by_name(username)
     with transaction.atomic():
         if not Membership.objects.filter(organization=organization, user=user).exists():
-            raise BadRequest(f"{username!r} is not a member of {organization_name!r}", field="username", value=username)
+            raise BadRequest(
+                f"{username!r} is not a member of {organization_name!r}", field="username", value=username
+            )
         team = _team(organization, team_id)
         team.members.add(user)
         _tell(actor, team)
@@ -112,7 +117,8 @@ def set_repo_role(
         emit(
             RepoRoleChanged(
                 repo_id=repo.thing_id or 0, team_id=holder["team"].pk if team is not None else None,
-                user_id=holder["user"].pk if team is None else None, role=role_name(role), by_user_id=actor.user_id or None,
+                user_id=holder["user"].pk if team is None else None, role=role_name(role),
+                by_user_id=actor.user_id or None,
             )
         )  # fmt: skip
 
@@ -151,7 +157,9 @@ def _team(organization: Organization, team_id: int) -> Team:
 def _team_by_name(repo: Thing, name: str) -> Team:
     team = Team.objects.filter(organization__namespace_id=repo.namespace_id, name=name).first()
     if team is None:
-        raise NotFound(f"There is no team {name!r} in the repository's organization", field="team", value=name)
+        raise NotFound(
+            f"There is no team {name!r} in the repository's organization", field="team", value=name
+        )
     return team
 
 

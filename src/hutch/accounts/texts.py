@@ -10,7 +10,10 @@ def checked_text(field: str, value: str, limit: int, *, required: bool = False, 
     text = value.strip()
     if len(text) > limit:
         raise BadRequest(
-            f"{field} has {len(text)} characters; at most {limit} are kept", field=field, value=text, limit=limit
+            f"{field} has {len(text)} characters; at most {limit} are kept",
+            field=field,
+            value=text,
+            limit=limit,
         )
     if required and not text:
         raise BadRequest(f"{field} must not be empty", field=field, value=value)

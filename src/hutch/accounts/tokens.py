@@ -80,11 +80,15 @@ def issue(
     try:
         with transaction.atomic():
             if AccessToken.objects.filter(user=user, revoked_at=None).count() >= _MOST_TOKENS:
-                raise Conflict(f"{user.username!r} has {_MOST_TOKENS} tokens; revoke some", limit=_MOST_TOKENS)
+                raise Conflict(
+                    f"{user.username!r} has {_MOST_TOKENS} tokens; revoke some", limit=_MOST_TOKENS
+                )
             if AccessToken.objects.filter(user=user, name=name, revoked_at=None).exists():
-                raise Conflict(f"{user.username!r} has a token named {name!r} already", field="name", value=name)
+                raise Conflict(
+                    f"{user.username!r} has a token named {name!r} already", field="name", value=name
+                )
             token = AccessToken.objects.create(
-                user=user, name=name, sha256=token_digest(word), hint=f"{word[:3]}...{word[-4:]}" if len(word) >= 20 else "hf_...",
+                user=user, name=name, sha256=token_digest(word), hint=_hint(word),
                 kind=role, grants=list(grants), expires_at=expires_at, is_oauth=is_oauth,
             )  # fmt: skip
             emit(
@@ -96,6 +100,11 @@ def issue(
     except IntegrityError as error:
         raise Conflict("This token exists already", field="value") from error
     return token, word
+
+
+def _hint(word: str) -> str:
+    # a short imported word would be given away by its end
+    return f"hf_...{word[-4:]}" if len(word) >= 20 else "hf_..."
 
 
 def new_word(prefix: str, characters: int = 34) -> str:
@@ -111,7 +120,9 @@ def tokens_of(actor: Actor, username: str) -> QuerySet[AccessToken]:
     return AccessToken.objects.filter(user=user, revoked_at=None).order_by("-created_at", "-pk")
 
 
-def revoke_token(actor: Actor, username: str, *, token_id: int | None = None, name: str | None = None) -> AccessToken:
+def revoke_token(
+    actor: Actor, username: str, *, token_id: int | None = None, name: str | None = None
+) -> AccessToken:
     """Ends a token, by its key or its name. A token may always end itself. Raises NotFound."""
     require_somebody(actor)
     user = user_by_name(username)
@@ -133,7 +144,9 @@ def revoke_for_organization(actor: Actor, organization_name: str, word: str) -> 
     require_somebody(actor)
     organization = organization_by_name(organization_name)
     require(actor, "org.admin", organization_thing(organization), see="namespace.view")
-    token = AccessToken.objects.select_related("user").filter(sha256=token_digest(word), revoked_at=None).first()
+    token = (
+        AccessToken.objects.select_related("user").filter(sha256=token_digest(word), revoked_at=None).first()
+    )
     members = Membership.objects.filter(organization=organization)
     if token is None or not members.filter(user_id=token.user_id).exists():
         raise NotFound("No member of this organization has such a token", field="token")

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
 from hutch.accounts import oauth_api, pages_admin, pages_entry, pages_orgs, pages_settings
+from hutch.accounts.pages_entry import after_reauthentication as again
 
 _OAUTH = [
     path("oauth/device", oauth_api.device, name="oauth_device"),
@@ -28,16 +29,24 @@ _ENTRANCE = [
     path("confirm-email/<str:key>", account.confirm_email, name="account_confirm_email"),
     path("password/reset", pages_entry.password_reset, name="account_reset_password"),
     path("password/reset/sent", account.password_reset_done, name="account_reset_password_done"),
-    path("password/reset/done", account.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path(
-        "password/reset/<uidb36>-<str:key>", account.password_reset_from_key, name="account_reset_password_from_key"
+        "password/reset/done",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    path(
+        "password/reset/<uidb36>-<str:key>",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
     ),
     path("password/link/<seg:word>", pages_entry.password_link, name="password_link"),
     path("login/two-factor", mfa.authenticate, name="mfa_authenticate"),
     path("login/passkey", passkeys.login_webauthn, name="mfa_login_webauthn"),
-    path("reauthenticate", account.reauthenticate, name="account_reauthenticate"),
-    path("reauthenticate/two-factor", mfa.reauthenticate, name="mfa_reauthenticate"),
-    path("reauthenticate/passkey", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("reauthenticate", again(account.reauthenticate), name="account_reauthenticate"),
+    path("reauthenticate/two-factor", again(mfa.reauthenticate), name="mfa_reauthenticate"),
+    path(
+        "reauthenticate/passkey", again(passkeys.reauthenticate_webauthn), name="mfa_reauthenticate_webauthn"
+    ),
     path("setup/<seg:word>", pages_entry.setup, name="setup"),
     path("invitations/<seg:word>", pages_entry.invitation, name="invitation"),
     path("device", pages_entry.device, name="device"),
@@ -59,7 +68,11 @@ _SETTINGS = [
     path("settings/two-factor/app/deactivate", totp.deactivate_totp, name="mfa_deactivate_totp"),
     path("settings/two-factor/codes", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("settings/two-factor/codes/new", codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
-    path("settings/two-factor/codes/download", codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path(
+        "settings/two-factor/codes/download",
+        codes.download_recovery_codes,
+        name="mfa_download_recovery_codes",
+    ),
     path("settings/passkeys", passkeys.list_webauthn, name="mfa_list_webauthn"),
     path("settings/passkeys/new", passkeys.add_webauthn, name="mfa_add_webauthn"),
     path("settings/passkeys/<int:pk>", passkeys.edit_webauthn, name="mfa_edit_webauthn"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
 from hutch.accounts import names
 from hutch.accounts.events import PasswordChanged, UserChanged, UserCreated, UserDisabled, UserEnabled
 from hutch.accounts.models import AccessToken, Namespace, User
@@ -21,7 +21,13 @@ from hutch.core.permissions import Actor, require
 
 
 def create_user(
-    actor: Actor, name: str, *, email: str = "", full_name: str = "", password: str | None = None, is_admin: bool = False
+    actor: Actor,
+    name: str,
+    *,
+    email: str = "",
+    full_name: str = "",
+    password: str | None = None,
+    is_admin: bool = False,
 ) -> User:
     """Makes an account; only an administrator does this, others are invited or sign up.
 
@@ -49,7 +55,9 @@ def new_user(
     """Makes an account for someone whose right to it is settled: by an administrator, an invitation or open sign-up."""
     names.check_name(name, by_admin=by_admin)
     email = checked_email(email)
-    user = User(username=name, full_name=checked_text("full_name", full_name, 200), email=email, is_staff=is_admin)
+    user = User(
+        username=name, full_name=checked_text("full_name", full_name, 200), email=email, is_staff=is_admin
+    )
     if password is None:
         user.set_unusable_password()
     else:
@@ -57,7 +65,9 @@ def new_user(
     try:
         with transaction.atomic():
             if email and EmailAddress.objects.filter(email=email).exists():
-                raise Conflict(f"The address {email!r} belongs to another account", field="email", value=email)
+                raise Conflict(
+                    f"The address {email!r} belongs to another account", field="email", value=email
+                )
             user.namespace = names.claim(name, is_organization=False, by_admin=by_admin)
             user.save()
             if email:
@@ -68,7 +78,9 @@ def new_user(
     return user
 
 
-def change_profile(actor: Actor, username: str, *, full_name: str | None = None, bio: str | None = None) -> User:
+def change_profile(
+    actor: Actor, username: str, *, full_name: str | None = None, bio: str | None = None
+) -> User:
     """Changes what a profile shows. None leaves a field as it is."""
     require_somebody(actor)
     user = user_by_name(username)
@@ -152,7 +164,11 @@ def reset_second_factors(actor: Actor, username: str) -> User:
 
 def user_by_name(username: str) -> User:
     """The user of that name in any case. Raises NotFound."""
-    space = Namespace.objects.select_related("user").filter(lower_name=username.lower(), is_organization=False).first()
+    space = (
+        Namespace.objects.select_related("user")
+        .filter(lower_name=username.lower(), is_organization=False)
+        .first()
+    )
     if space is None:
         raise NotFound(f"There is no user {username!r}", field="username", value=username)
     return space.user
@@ -170,7 +186,9 @@ def checked_email(email: str) -> str:
         try:
             validate_email(email)
         except ValidationError as error:
-            raise BadRequest(f"email {email!r} is not an e-mail address", field="email", value=email) from error
+            raise BadRequest(
+                f"email {email!r} is not an e-mail address", field="email", value=email
+            ) from error
     return email
 
 

@@ -20,7 +20,9 @@ def org() -> None:
 @org.command("create")
 @click.argument("name")
 @click.option("--full-name", default="", help="Name as people write it.")
-@click.option("--member", "members", multiple=True, metavar="USER:ROLE", help="A member and the role; may be repeated.")
+@click.option(
+    "--member", "members", multiple=True, metavar="USER:ROLE", help="A member and the role; may be repeated."
+)
 @shared
 def create(name: str, full_name: str, members: tuple[str, ...]) -> dict[str, Any]:
     """Create an organization."""
@@ -29,7 +31,13 @@ def create(name: str, full_name: str, members: tuple[str, ...]) -> dict[str, Any
     pairs = [_member(text) for text in members]
     made = organizations.create_organization(actors.operator(), name, full_name=full_name, members=pairs)
     listed = [{"name": username, "role": role.name.lower()} for username, role in pairs]
-    return {"id": made.pk, "name": made.namespace.name, "fullName": made.full_name, "members": listed, "text": name}
+    return {
+        "id": made.pk,
+        "name": made.namespace.name,
+        "fullName": made.full_name,
+        "members": listed,
+        "text": name,
+    }
 
 
 def _member(text: str) -> tuple[str, Role]:

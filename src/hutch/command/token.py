@@ -41,7 +41,10 @@ def list_(user: str) -> dict[str, Any]:
     from hutch.accounts import actors, tokens
 
     rows = [_shape(row) for row in tokens.tokens_of(actors.operator(), user)]
-    lines = ["\t".join(str(row[key] or "-") for key in ("id", "name", "role", "lastUsedAt", "expiresAt")) for row in rows]
+    lines = [
+        "\t".join(str(row[key] or "-") for key in ("id", "name", "role", "lastUsedAt", "expiresAt"))
+        for row in rows
+    ]
     return {"tokens": rows, "text": "\n".join(lines)}
 
 
@@ -65,5 +68,6 @@ def _shape(row: AccessToken) -> dict[str, Any]:
 
     return {
         "id": row.pk, "user": row.user.username, "name": row.name, "role": row.kind, "hint": row.hint,
-        "createdAt": moment(row.created_at), "lastUsedAt": moment(row.last_used_at), "expiresAt": moment(row.expires_at),
+        "createdAt": moment(row.created_at), "lastUsedAt": moment(row.last_used_at),
+        "expiresAt": moment(row.expires_at),
     }  # fmt: skip

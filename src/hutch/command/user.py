@@ -60,7 +60,9 @@ def enable(name: str) -> dict[str, Any]:
 
 @user.command("passwd")
 @click.argument("name")
-@click.option("--link", is_flag=True, help="Print a one-time link to set the password instead of reading one.")
+@click.option(
+    "--link", is_flag=True, help="Print a one-time link to set the password instead of reading one."
+)
 @shared
 def passwd(name: str, link: bool) -> dict[str, Any]:
     """Set a password, read from the first line of stdin (unseen at a terminal); ends the user's sessions."""
@@ -81,7 +83,9 @@ def list_() -> dict[str, Any]:
 
     rows = [_shape(row) for row in User.objects.order_by("username")]
     lines = [
-        "\t".join([row["name"], row["email"], "admin" if row["admin"] else "", "" if row["active"] else "disabled"]).rstrip()
+        "\t".join(
+            [row["name"], row["email"], "admin" if row["admin"] else "", "" if row["active"] else "disabled"]
+        ).rstrip()
         for row in rows
     ]
     return {"users": rows, "text": "\n".join(lines)}
