@@ -60,7 +60,7 @@ async def _advertisement(repo: RepoRow, protocol: str | None) -> bytes:
 async def upload_pack(scope: Scope, receive: Receive, send: Send) -> None:
     """Clone and fetch: git's output is handed on as it comes; a client that goes ends git."""
     async with _Plainly(scope, send) as sending:
-        _, repo = await threads.run(_admit, scope, "repo.read")
+        _, repo = await threads.run(_admit, scope)
         body = _Body(scope, receive)
         answer = cast(
             AsyncGenerator[bytes, None], git_upload_pack.serve(repo.path, body.pieces(), _protocol(scope))
@@ -117,7 +117,7 @@ class _Body:
 async def receive_pack(scope: Scope, receive: Receive, send: Send) -> None:
     """Push: the body goes to the disk first, so that a slow client holds no thread; then all at the disk's pace."""
     async with _Plainly(scope, send) as sending:
-        actor, repo = await threads.run(_admit, scope, "repo.write")
+        actor, repo = await threads.run(_admit_push, scope)
         limit = _push_limit(scope)
         under_way = await threads.run_disk(pushing.new_push, actor, repo)
         try:
@@ -144,6 +144,7 @@ _at_work: set[asyncio.Task[bytes]] = set()
 
 async def _carry_through(under_way: PushUnderWay) -> bytes:
     try:
+        await threads.run(pushing.refuse_early, under_way)
         await threads.run_disk(pushing.unpack, under_way)
         results = await threads.run(pushing.land, under_way)
     except HutchError as error:
@@ -166,7 +167,7 @@ def _push_limit(scope: Scope) -> int:
 async def dumb(scope: Scope, receive: Receive, send: Send) -> None:
     """What a git before 1.6.6 asks for."""
     async with _Plainly(scope, send):
-        await threads.run(_admit, scope, "repo.read")
+        await threads.run(_admit, scope)
         raise _dumb()
 
 
@@ -174,13 +175,19 @@ def _dumb() -> Forbidden:
     return Forbidden("This server speaks git's smart HTTP protocol only: use git 1.6.6 or newer")
 
 
-def _admit(scope: Scope, action: str) -> tuple[Actor, RepoRow]:
+def _admit(scope: Scope) -> tuple[Actor, RepoRow]:
     params = scope["path_params"]
     actor = actors.identify(scope["request_headers"])
     name = params["repo"].removesuffix(".git")
-    row = find_repo(actor, params.get("kinds", "models")[:-1], name, action)
+    row = find_repo(actor, params.get("kinds", "models")[:-1], name, "repo.read")
     if not row.path.is_dir():
         raise NotFound("This repository has no git data")
+    return actor, row
+
+
+def _admit_push(scope: Scope) -> tuple[Actor, RepoRow]:
+    actor, row = _admit(scope)
+    pushing.require_push(actor, row)
     return actor, row
 
 

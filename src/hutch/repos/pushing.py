@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from hutch.core.errors import BadRequest, HutchError
-from hutch.core.permissions import Actor
+from hutch.core.permissions import Actor, allows, require
 from hutch.git import paths, receive
 from hutch.git.errors import BlobTooLarge
 from hutch.git.pointers import Pointer
 from hutch.git.receive import Command, Push, Quarantine, Result
 from hutch.git.refs import RefUpdate
-from hutch.repos import refs
+from hutch.repos import ref_policy, refs
 from hutch.repos.lookup import RepoRow
+from hutch.repos.models import Pull
 from hutch.settings import current
 
 _NAMED_FILES = 10
@@ -40,6 +41,21 @@ class PushUnderWay:
             self.quarantine.__exit__(None, None, None)
 
 
+def require_push(actor: Actor, repo: RepoRow) -> None:
+    """Returns if `actor` may push anything at all here: writers, and whoever has a pull request of their own.
+
+    Raises Unauthorized for nobody, Forbidden, RepoNotFound.
+    """
+    if allows(actor, "repo.write", repo):
+        return
+    if (
+        allows(actor, "repo.discuss", repo)
+        and Pull.objects.filter(repo_id=repo.id, author_id=actor.user_id).exists()
+    ):
+        return
+    require(actor, "repo.write", repo)
+
+
 def new_push(actor: Actor, repo: RepoRow) -> PushUnderWay:
     """Room on the disk for the body of a push, without a name, so that a killed server leaves nothing behind."""
     # unbuffered: git reads on from the same descriptor, at the pack
@@ -50,6 +66,14 @@ def read_commands(under_way: PushUnderWay) -> Push:
     """The commands at the head of the body. Raises InvalidPack."""
     under_way.push = receive.parse_commands(under_way.body)
     return under_way.push
+
+
+def refuse_early(under_way: PushUnderWay) -> None:
+    """Spares the pack where its only ref may not move anyway. Raises what `ref_policy.check` raises."""
+    push = under_way.push
+    assert push is not None
+    if len(push.commands) == 1:
+        ref_policy.check(under_way.actor, under_way.repo, _updates(push.commands))
 
 
 def unpack(under_way: PushUnderWay) -> None:
@@ -100,12 +124,11 @@ def land(under_way: PushUnderWay) -> list[Result]:
 
 def _advance(under_way: PushUnderWay, commands: Sequence[Command]) -> str | None:
     migrate = under_way.quarantine.migrate if under_way.quarantine is not None else None
-    updates = [RefUpdate(command.name, command.old, command.new) for command in commands]
     try:
         refs.advance(
             under_way.actor,
             under_way.repo,
-            updates,
+            _updates(commands),
             pointers=under_way.pointers,
             migrate=migrate,
             how="push",
@@ -116,6 +139,10 @@ def _advance(under_way: PushUnderWay, commands: Sequence[Command]) -> str | None
             raise
         return error.message
     return None
+
+
+def _updates(commands: Sequence[Command]) -> list[RefUpdate]:
+    return [RefUpdate(command.name, command.old, command.new) for command in commands]
 
 
 def answer(under_way: PushUnderWay, results: Sequence[Result], trouble: HutchError | None) -> bytes:

@@ -15,6 +15,7 @@ from hutch.git import history, refs, trees
 from hutch.git.history import Commit
 from hutch.git.last_commits import last_commits
 from hutch.git.trees import Entry
+from hutch.repos import signatures
 from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.opened import opened
 from hutch.repos.resolving import EntryMissing, resolve_commit
@@ -26,7 +27,6 @@ TREE_LIMIT_EXPANDED = 100
 MOST_PATHS = 10_000
 MOST_PATHS_EXPANDED = 1000
 COMMITS_LIMIT = 50
-_NOREPLY = "@users.noreply.localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,7 @@ def authors_of(commits: Iterable[Commit]) -> dict[str, Author]:
     authors: dict[str, Author] = {}
     for commit in commits:
         email = commit.author_email.lower()
-        username = cards[email].name if email in cards else None
-        if username is None and email.endswith(_NOREPLY):
-            username = commit.author_email[: -len(_NOREPLY)]
+        username = cards[email].name if email in cards else signatures.username_of(commit.author_email)
         authors[commit.id] = Author(commit.author_name, username)
     return authors
 
@@ -183,7 +181,7 @@ def refs_of(actor: Actor, type_: str, full_name: str) -> dict[str, list[RefLine]
     for ref in refs.list_refs(git):
         commit = refs.commit_of(git, ref.target)
         if commit is not None:
-            found[_kind(ref.name)].append(RefLine(_shown_name(ref.name), ref.name, commit))
+            found[_kind(ref.name)].append(RefLine(refs.short_name(ref.name), ref.name, commit))
     found["branches"].sort(key=lambda line: line.name != row.default_branch)
     found["pullRequests"].sort(key=lambda line: int(line.name) if line.name.isdigit() else 0)
     return found
@@ -198,7 +196,3 @@ def _kind(ref: str) -> str:
         if ref.startswith(prefix):
             return kind
     return "branches"
-
-
-def _shown_name(ref: str) -> str:
-    return refs.short_name(ref)
