@@ -18,6 +18,7 @@ from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
 from hutch.repos import api_info, api_lists, api_read, lfs_wire
 from hutch.repos import wire as repos_wire
+from hutch.repos.api_cards import router as repos_cards_router
 from hutch.repos.api_commit import router as repos_commit_router
 from hutch.repos.api_write import router as repos_write_router
 from hutch.web import wire as web_wire
@@ -54,7 +55,7 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 
-for _router in (accounts_router, tokens_router, repos_write_router, repos_commit_router):
+for _router in (accounts_router, tokens_router, repos_write_router, repos_commit_router, repos_cards_router):
     api.add_router("", _router)
 
 # An address that ends with a repository's name also fits those that go on after it: it comes last.

@@ -8,11 +8,28 @@ from django.http import HttpRequest
 from ninja import Router
 
 from hutch.core.errors import BadRequest
-from hutch.repos import commits, service
-from hutch.repos.api_write import actor_of, base_url
+from hutch.repos import commits, preupload, service
+from hutch.repos.api_write import Strict, actor_of, base_url
 from hutch.repos.lookup import find_repo
 
 router = Router()
+
+
+class PlannedFile(Strict):
+    """One file of a preupload."""
+
+    path: str
+    size: int
+    sample: str = ""
+    sha: str | None = None
+
+
+class Preupload(Strict):
+    """The body of a preupload."""
+
+    files: list[PlannedFile]
+    gitIgnore: str | None = None
+    gitAttributes: str | None = None
 
 
 def flag(request: HttpRequest, name: str) -> bool:
@@ -22,6 +39,23 @@ def flag(request: HttpRequest, name: str) -> bool:
     if value.lower() not in known:
         raise BadRequest(f"{name} must be 1 or 0", field=name, value=value)
     return known[value.lower()]
+
+
+@router.post("/api/{kinds:type_}/{repoid:repo_id}/preupload/{rev:revision}", summary="Ask how to send files")
+def plan_upload(request: HttpRequest, type_: str, repo_id: str, revision: str, body: Preupload) -> Any:
+    actor = actor_of(request)
+    repo = find_repo(actor, type_, repo_id)
+    files = [preupload.Planned(file.path, file.size, file.sample) for file in body.files]
+    head, advice = preupload.preupload(
+        actor, repo, revision, files,
+        git_ignore=body.gitIgnore, git_attributes=body.gitAttributes, create_pr=flag(request, "create_pr"),
+    )  # fmt: skip
+    answers = [
+        {"path": one.path, "uploadMode": one.upload_mode, "shouldIgnore": one.should_ignore}
+        | ({"oid": one.oid} if one.oid else {})
+        for one in advice
+    ]
+    return {"files": answers, "commitOid": head}
 
 
 @router.post("/api/{kinds:type_}/{repoid:repo_id}/commit/{rev:revision}", summary="Commit files")

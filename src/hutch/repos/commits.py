@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pygit2
 
@@ -19,7 +19,7 @@ from hutch.git.commits import Change, Copy, Delete, DeleteFolder, ObjectBatch, P
 from hutch.git.pointers import Pointer
 from hutch.git.refs import CONVERTS, HEADS, PULL_REQUESTS, RefUpdate
 from hutch.git.trees import tree_of
-from hutch.repos import ref_policy, refs, signatures
+from hutch.repos import ref_policy, refs, signatures, tracking
 from hutch.repos.commit_lines import (
     CopiedFile,
     DeletedFile,
@@ -57,7 +57,10 @@ class _Draft:
     changes: list[Change]
     pointers: list[Pointer]
     lines: dict[str, int]
-    sent_bytes: int
+    sent_bytes: int = 0
+    large_paths: list[str] = field(default_factory=list)
+    # what the commit itself puts at .gitattributes
+    attributes: bytes | None = None
 
 
 def create_commit(
@@ -140,7 +143,7 @@ def _draft(
     operations: Iterable[Operation],
     batch: ObjectBatch,
 ) -> _Draft:
-    draft = _Draft([], [], {}, 0)
+    draft = _Draft([], [], {})
     rules = attributes.lfs_rules(git, base)
     large: list[LargeFile] = []
     for operation in operations:
@@ -152,6 +155,8 @@ def _draft(
                     draft.pointers.append(pointer)
                 elif content and rules.is_lfs(path):
                     raise _belongs_to_lfs(operation)
+                if path == tracking.NAME:
+                    draft.attributes = content
                 draft.sent_bytes += len(content)
                 draft.changes.append(Put(path, batch.add_blob(content)))
             case LargeFile():
@@ -198,6 +203,7 @@ def _place_pointers(
                 )  # fmt: skip
             pointer = Pointer(file.oid, sizes[file.oid])
             draft.pointers.append(pointer)
+            draft.large_paths.append(file.path)
             draft.changes[place] = Put(file.path, batch.add_blob(pointers.render(pointer)))
 
 
@@ -259,8 +265,13 @@ def _as_pull(
 def _build(
     actor: Actor, git: pygit2.Repository, parent: str, header: Header, draft: _Draft, batch: ObjectBatch
 ) -> str:
+    changes = draft.changes
+    if draft.large_paths:
+        completed = tracking.completed(git, parent, draft.large_paths, draft.attributes)
+        if completed is not None:
+            changes = [*changes, Put(tracking.NAME, batch.add_blob(completed))]
     try:
-        tree = build_tree(git, parent, draft.changes, batch=batch)
+        tree = build_tree(git, parent, changes, batch=batch)
     except HutchError as error:
         raise _with_line(error, draft) from error
     if tree == tree_of(git, parent):

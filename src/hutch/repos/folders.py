@@ -48,6 +48,17 @@ def sweep() -> int:
     return swept
 
 
+def without_row() -> set[str]:
+    """The storage ids of the folders of which no row tells."""
+    there = {path.name.removesuffix(".git") for path in (current().data / "git").glob("??/*.git")}
+    return there - set(Repo.objects.values_list("storage_id", flat=True))
+
+
+def unfinished() -> set[str]:
+    """The storage ids of repositories that are being made or deleted, or were when a process was killed."""
+    return {marker.name for marker in _markers().iterdir()}
+
+
 # The kernel drops the lock of a process that died, so a marker under lock is somebody's who is at work.
 def _settle(marker: Path) -> bool:
     with marker.open("r") as held:
