@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hutch.git import check, pktline, refs, repository, upload_pack
+from hutch.git import check, ls_refs, pktline, process, refs, repository, upload_pack
 from hutch.git.commits import Put
 from hutch.git.errors import GitFailed, GitTimeout
 from tests.git.conftest import Committer, Git
@@ -140,10 +140,10 @@ def _want(oid: str) -> bytes:
 
 def _children(bare: Path) -> list[str]:
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for child in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            environment = (process / "environ").read_bytes()
+            command = (child / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            environment = (child / "environ").read_bytes()
             if str(bare) in command or str(bare).encode() in environment:
                 found.append(command)
     return found
@@ -267,3 +267,72 @@ def test_refs_that_move_during_clones_never_break_them(
         thread.join()
     assert check.fsck(bare) == []
     assert refs.read_ref(repository.open(bare), "refs/heads/main")
+
+
+REQUESTS = {
+    "everything": [],
+    "as clone asks": [
+        b"peel\n",
+        b"symrefs\n",
+        b"unborn\n",
+        b"ref-prefix HEAD\n",
+        b"ref-prefix refs/heads/\n",
+    ],
+    "tags": [b"peel", b"ref-prefix refs/tags/"],
+    "no newline": [b"symrefs", b"unborn"],
+    "part of a name": [b"ref-prefix refs/heads/m", b"ref-prefix H"],
+    "nothing there": [b"ref-prefix refs/nope/"],
+    "hidden": [b"ref-prefix refs/hutch/"],
+}
+
+
+def _ls_refs(arguments: list[bytes]) -> bytes:
+    head = [b"command=ls-refs\n", b"agent=git/2.39.5", b"object-format=sha1"]
+    return (
+        b"".join(map(pktline.line, head)) + b"0001" + b"".join(map(pktline.line, arguments)) + pktline.FLUSH
+    )
+
+
+@pytest.mark.parametrize("arguments", REQUESTS.values(), ids=REQUESTS.keys())
+@pytest.mark.parametrize("filled", [True, False])
+def test_ls_refs_answers_byte_for_byte_as_git(
+    bare: Path, put: Committer, git: Git, arguments: list[bytes], filled: bool
+) -> None:
+    if filled:
+        commit = put(Put("a", b"1"))
+        put(Put("b", b"1"), branch="ünï/x")
+        for number in range(5):
+            git(bare, "tag", f"v{number}", commit)
+            git(bare, "tag", "-a", f"w{number}", "-m", "annotated", commit)
+        git(bare, "tag", "-a", "nested", "-m", "tag of a tag", "w1")
+        git(bare, "pack-refs", "--all")
+        for name in ("refs/pr/1", "refs/convert/parquet", "refs/notes/x", "refs/hutch/secret"):
+            git(bare, "update-ref", name, commit)
+    body = _ls_refs(arguments)
+    args = ["upload-pack", "--stateless-rpc", str(bare)]
+    expected = process.run(bare, args, stdin=body, extra_environment={"GIT_PROTOCOL": "version=2"})
+
+    async def ours() -> bytes:
+        return b"".join([piece async for piece in upload_pack.serve(bare, _once(body), "version=2")])
+
+    assert ls_refs.parse_request(body) is not None
+    assert asyncio.run(ours()) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"0000",
+        _ls_refs([])[:-4],
+        _ls_refs([]) + b"x",
+        _ls_refs([b"unknown-argument"]),
+        _ls_refs([]).replace(b"command=ls-refs", b"command=no-refs"),
+        _ls_refs([]).replace(b"=sha1", b"=shaX"),
+        b"00zz",
+        b"0003",
+        pktline.line(b"command=ls-refs") + pktline.FLUSH,
+    ],
+)
+def test_what_is_no_plain_ls_refs_is_left_to_git(body: bytes) -> None:
+    assert ls_refs.parse_request(body) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,11 @@ def _broken_refs(repo: pygit2.Repository) -> Iterator[Problem]:
 
 
 def _git_fsck(path: Path) -> Iterator[Problem]:
-    args = ["fsck", "--full", "--no-progress", "--no-dangling"]
+    args = ["fsck", "--full", "--no-progress", "--no-dangling", "--name-objects"]
     done = process.run_raw(path, args, timeout_s=FSCK_TIMEOUT_S)
-    lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
+    # A broken link is told in two lines, the second one indented.
+    text = re.sub(rb"\n +", b" ", done.stdout + done.stderr).decode("utf-8", "replace")
+    lines = dict.fromkeys(text.splitlines())
     told = [line for line in lines if line.strip() and not line.startswith(_HARMLESS)]
     for line in told:
         yield Problem("object", line)

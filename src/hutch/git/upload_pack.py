@@ -7,17 +7,19 @@ import os
 import re
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from hutch.git import pktline, process
 from hutch.git.errors import GitFailed, GitTimeout
+from hutch.git.ls_refs import MAX_REQUEST_BYTES, answer, parse_request
 from hutch.git.pktline import FLUSH
 
 DEFAULT_TIMEOUT_S = 3600.0
 READ_BYTES = 1 << 18
 _PIPE_BYTES = 1 << 20
+_capabilities: list[bytes] = []
 _PROTOCOL = re.compile(r"version=[012](:[a-z0-9=-]{1,40})*")
 
 
@@ -26,8 +28,27 @@ def _environment(protocol: str | None) -> dict[str, str]:
     return {"GIT_PROTOCOL": str(protocol)} if known else {}
 
 
+def _is_second(protocol: str | None) -> bool:
+    return "version=2" in _environment(protocol).get("GIT_PROTOCOL", "").split(":")
+
+
 async def advertise(path: Path, protocol: str | None = None, *, timeout_s: float = 60.0) -> bytes:
-    """The whole answer to `GET info/refs?service=git-upload-pack`; `protocol` is the Git-Protocol header."""
+    """The whole answer to `GET info/refs?service=git-upload-pack`; `protocol` is the Git-Protocol header.
+
+    Raises GitFailed, GitTimeout.
+    """
+    if not _is_second(protocol):
+        head = pktline.line(b"# service=git-upload-pack\n") + FLUSH
+        return head + await _ask_git(path, protocol, timeout_s)
+    # Protocol 2 tells what this git can do, not what is in the repository: the same for all that `create` made.
+    if not (path / "HEAD").is_file():
+        raise GitFailed("this repository has no git data")
+    if not _capabilities:
+        _capabilities.append(await _ask_git(path, "version=2", timeout_s))
+    return _capabilities[0]
+
+
+async def _ask_git(path: Path, protocol: str | None, timeout_s: float) -> bytes:
     args = ["upload-pack", "--stateless-rpc", "--http-backend-info-refs", str(path)]
     child = await _start(path, args, protocol)
     alarm = _Alarm(child, timeout_s)
@@ -39,8 +60,7 @@ async def advertise(path: Path, protocol: str | None = None, *, timeout_s: float
     alarm.check()
     if child.returncode != 0:
         raise GitFailed(f"git upload-pack failed ({child.returncode})")
-    head = pktline.line(b"# service=git-upload-pack\n") + FLUSH
-    return output if _environment(protocol) == {"GIT_PROTOCOL": "version=2"} else head + output
+    return output
 
 
 async def serve(
@@ -49,13 +69,37 @@ async def serve(
     protocol: str | None = None,
     *,
     timeout_s: float = DEFAULT_TIMEOUT_S,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Answer one `POST git-upload-pack`: `request` is the body (gunzipped), what is yielded the answer.
 
     Reads and writes at the same time and only as fast as both sides go. Nothing is yielded before git's first
     output, so that GitFailed can still become a status. Closing the generator, or cancelling, kills git at once.
     Raises GitFailed, GitTimeout.
     """
+    body = aiter(request)
+    try:
+        async with asyncio.timeout(timeout_s):
+            first = await anext(body, b"")
+    except TimeoutError:
+        raise _too_late(timeout_s) from None
+    asked = parse_request(first) if _is_second(protocol) and len(first) <= MAX_REQUEST_BYTES else None
+    if asked is not None:
+        yield await asyncio.to_thread(answer, path, asked)
+        return
+    async with aclosing(_serve_by_git(path, _chain(first, body), protocol, timeout_s)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+async def _serve_by_git(
+    path: Path, request: AsyncIterator[bytes], protocol: str | None, timeout_s: float
+) -> AsyncGenerator[bytes, None]:
     child = await _start(path, ["upload-pack", "--stateless-rpc", str(path)], protocol)
     feeding = asyncio.create_task(_feed(child, request))
     # Not asyncio.timeout: it would cancel the consumer at whatever it awaits between two pieces.
@@ -94,7 +138,11 @@ class _Alarm:
 
     def check(self) -> None:
         if self._rang:
-            raise GitTimeout(f"git upload-pack took more than {self._timeout_s:g} s", limit=self._timeout_s)
+            raise _too_late(self._timeout_s)
+
+
+def _too_late(timeout_s: float) -> GitTimeout:
+    return GitTimeout(f"git upload-pack took more than {timeout_s:g} s", limit=timeout_s)
 
 
 # A session of its own, so that `pack-objects` below it can be killed together with it.
