@@ -21,6 +21,7 @@ from hutch.repos import wire as repos_wire
 from hutch.repos.api_cards import router as repos_cards_router
 from hutch.repos.api_commit import router as repos_commit_router
 from hutch.repos.api_write import router as repos_write_router
+from hutch.repos.uploads_api import router as uploads_router
 from hutch.web import wire as web_wire
 
 converters.install()
@@ -55,7 +56,9 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 
-for _router in (accounts_router, tokens_router, repos_write_router, repos_commit_router, repos_cards_router):
+for _router in (
+    accounts_router, tokens_router, repos_write_router, repos_commit_router, repos_cards_router, uploads_router,
+):  # fmt: skip
     api.add_router("", _router)
 
 # An address that ends with a repository's name also fits those that go on after it: it comes last.

@@ -58,7 +58,8 @@ def test_linking_an_object_of_a_public_repository_needs_no_upload() -> None:
     service.link(ALICE, public.pk, [POINTER])
     service.link(BOB, THEIRS, [POINTER], readable_by(BOB))
     stored = service.object_of(THEIRS, OID)
-    assert stored is not None and stored.size == len(DATA)
+    assert stored is not None
+    assert stored.size == len(DATA)
 
 
 def test_what_was_told_to_be_there_may_be_linked_after_the_other_repository_became_private() -> None:
@@ -152,5 +153,10 @@ def _repo(name: str, visibility: str) -> Repo:
     from hutch.core import clock
 
     return Repo.objects.create(
-        type="model", name=name, full_name=name, lower_full_name=name, visibility=visibility, updated_at=clock.now()
+        type="model",
+        name=name,
+        full_name=name,
+        lower_full_name=name,
+        visibility=visibility,
+        updated_at=clock.now(),
     )

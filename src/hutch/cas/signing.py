@@ -53,7 +53,7 @@ def sign(ticket: Ticket) -> str:
 def read(text: str, purpose: Purpose) -> Ticket:
     """The ticket in an address. Raises TicketInvalid unless this server signed it for this purpose, TicketExpired."""
     claims, _, signature = text.partition(".")
-    if not hmac.compare_digest(_signature(claims).encode(), signature.encode("utf-8", "surrogateescape")):
+    if not hmac.compare_digest(_signature(claims).encode(), signature.encode("utf-8", "surrogatepass")):
         raise TicketInvalid()
     ticket = Ticket(*_decode(claims))
     if ticket.purpose != purpose:
@@ -77,7 +77,7 @@ def _key() -> bytes:
 
 
 def _signature(claims: str) -> str:
-    return _encode(hmac.new(_key(), claims.encode("utf-8", "surrogateescape"), hashlib.sha256).digest())
+    return _encode(hmac.new(_key(), claims.encode("utf-8", "surrogatepass"), hashlib.sha256).digest())
 
 
 def _encode(data: bytes) -> str:
