@@ -13,6 +13,7 @@ from hutch.core import addresses, background, context, wires
 from hutch.core.errors import HutchError
 from hutch.core.wires import Message, Receive, Scope, Send
 from hutch.settings import current
+from hutch.storage import faults
 
 log = logging.getLogger("hutch.door")
 
@@ -29,6 +30,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            if current().fault:
+                faults.arm_to_kill(current().fault)
             await hutch.boot.started()
             background.start()  # after the rooms have put right what a crash left
             await send({"type": "lifespan.startup.complete"})

@@ -6,6 +6,8 @@ the server's worker is a process of its own. Nothing else in the house reads the
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import os
 import secrets
 import tomllib
@@ -13,8 +15,14 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 from hutch.core.errors import BadRequest
+
+_LAST_PORT = 65535
+_SECRET_BYTES = 32
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_log = logging.getLogger("hutch.settings")
 
 
 def _doc(default: Any, text: str) -> Any:
@@ -52,7 +60,7 @@ class Settings:
     rate_limit_attempts: int = _doc(10, "Failed sign-ins for one account and address in five minutes before further ones are refused.")
     job_workers: int = _doc(2, "Threads of this process that run background jobs; 0 runs none.")
     log_level: str = _doc("info", "debug, info, warning or error.")
-    fault: str = _doc("", "For the torture run only: name of a fault point at which the process kills itself.")
+    fault: str = _doc("", "For the torture run only: a fault point (`name`, or `name:n` for its nth passing) at which the server kills itself.")
 
     @property
     def url(self) -> str:
@@ -84,14 +92,18 @@ def load(environment: dict[str, str]) -> Settings:
     data = Path(environment.get("HUTCH_DATA", "data")).absolute()
     values: dict[str, Any] = {"data": data}
     for key, value in _file(data / "hutch.toml").items():
+        if key == "data":
+            raise BadRequest("hutch.toml lies in the data folder and cannot name another", field="data", value=value)
         values[key] = _parse(key, value, "hutch.toml")
     for key in HINTS:
         text = environment.get(f"HUTCH_{key.upper()}")
         if text is not None and key != "data":
             values[key] = _parse(key, text, f"HUTCH_{key.upper()}")
+    for name in environment:
+        if name.startswith("HUTCH_") and name.removeprefix("HUTCH_").lower() not in HINTS and not name.startswith("HUTCH_TEST_"):
+            _log.warning("there is no setting for the variable %s", name)
     settings = replace(Settings(), **values)
-    if (settings.tls_cert is None) != (settings.tls_key is None):
-        raise BadRequest("tls_cert and tls_key must be set together", field="tls_cert")
+    _check(settings)
     return settings
 
 
@@ -114,7 +126,7 @@ def _file(path: Path) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"{path} is not valid TOML: {error}", field=str(path)) from error
 
 
@@ -133,8 +145,10 @@ def _convert(hint: Any, value: Any) -> Any:
     if hint is bool:
         words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
         return value if isinstance(value, bool) else words.get(str(value).lower()) if str(value).lower() in words else _raise()
+    if isinstance(value, bool | float | dict) or (isinstance(value, list) and hint != tuple[str, ...]):
+        raise TypeError
     if hint is int:
-        return int(value)
+        return int(value) if int(value) >= 0 else _raise()
     if hint is str:
         return str(value)
     if hint == tuple[str, ...]:
@@ -147,13 +161,45 @@ def _raise() -> None:
     raise ValueError
 
 
+def _check(settings: Settings) -> None:
+    """Raises BadRequest for values that parse but cannot be meant."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise BadRequest("tls_cert and tls_key must be set together", field="tls_cert")
+    if settings.port > _LAST_PORT:
+        raise BadRequest(f"port must be at most {_LAST_PORT}", field="port", value=settings.port, limit=_LAST_PORT)
+    if settings.log_level.lower() not in _LOG_LEVELS:
+        raise BadRequest(f"log_level must be one of {', '.join(_LOG_LEVELS)}", field="log_level", value=settings.log_level)
+    for key, text, schemes in (
+        ("public_url", settings.public_url, ("http", "https")),
+        ("database_url", settings.database_url, ("postgresql", "postgres")),
+        ("smtp_url", settings.smtp_url, ("smtp", "smtps")),
+    ):
+        if text and not _is_url(text, schemes):
+            # the address may hold a password, so it is not shown
+            raise BadRequest(f"{key} must be an address that begins with {schemes[0]}://", field=key)
+    for text in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError as error:
+            message = f"trusted_proxies: {text!r} is neither an address nor a network"
+            raise BadRequest(message, field="trusted_proxies", value=text) from error
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
 def _secret(path: Path) -> bytes:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        staged = path.with_suffix(f".{os.getpid()}")
-        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        staged = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_bytes(_SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -161,4 +207,7 @@ def _secret(path: Path) -> bytes:
         except FileExistsError:
             pass
         os.unlink(staged)
-    return path.read_bytes()
+    key = path.read_bytes()
+    if len(key) < _SECRET_BYTES:
+        raise BadRequest(f"{path} holds {len(key)} bytes; a key has {_SECRET_BYTES}", field="secret", limit=_SECRET_BYTES)
+    return key

@@ -1,6 +1,6 @@
 """Named moments at which a torture run may stop the process or make the disk fail.
 
-Nothing happens at a point unless code armed it: no environment variable, no setting. Points of this room:
+Nothing happens at a point unless code armed it; a server does so for the setting `fault`. Points of this room:
 
     storage.before_write    a batch of an upload is about to be written (in a writer's thread)
     storage.before_sync     all bytes are written, none is promised
@@ -14,6 +14,9 @@ Other rooms add theirs with `declare`, at import.
 
 from __future__ import annotations
 
+import itertools
+import os
+import signal
 from collections.abc import Callable
 
 _declared: set[str] = {
@@ -37,6 +40,23 @@ def arm(name: str, action: Callable[[], None]) -> None:
     if name not in _declared:
         raise ValueError(f"no fault point {name!r}; there are {sorted(_declared)}")
     _armed[name] = action
+
+
+def arm_to_kill(what: str) -> None:
+    """`name` or `name:n`: the whole process tree dies by SIGKILL when the point is passed for the nth time.
+
+    The parent goes too, lest it start another worker. Raises ValueError for a point that does not exist.
+    """
+    name, _, nth = what.partition(":")
+    passes = itertools.count(1)
+    deadly = int(nth or 1)
+
+    def die() -> None:
+        if next(passes) == deadly:
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    arm(name, die)
 
 
 def disarm(name: str | None = None) -> None:
