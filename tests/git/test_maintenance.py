@@ -131,7 +131,7 @@ def test_what_killed_processes_left_is_removed_when_old(bare: Path, put: Committ
     head = put(Put("a", b"1"))
     quarantine = Quarantine(bare)
     quarantine.__enter__()
-    for name in ("objects/pack/tmp_pack_x", "objects/tmp_object_git2_x", "objects/streamed_git2_1"):
+    for name in ("objects/pack/tmp_pack_x", "objects/tmp_object_git2_x", "objects/tmp_obj_1"):
         (bare / name).write_bytes(b"half")
     assert maintenance.remove_abandoned(bare) == 0
     assert quarantine.object_folder.exists()

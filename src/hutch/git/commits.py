@@ -6,18 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from io import IOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import pygit2
 from pygit2.enums import ObjectType
 
 from hutch.core.errors import BadRequest
+from hutch.git.loose import write_loose, write_loose_stream
 from hutch.git.object_batch import ObjectBatch
-from hutch.git.objects import FILE_MODE, FOLDER_MODE, SUBMODULE_MODE, write_loose
-from hutch.git.repository import fsync_folder
+from hutch.git.objects import FILE_MODE, FOLDER_MODE, SUBMODULE_MODE
 from hutch.git.tree_edit import TreeEditor
 from hutch.git.trees import blob_size, entry_at, tree_of
 
@@ -85,17 +83,10 @@ def write_blob(repo: pygit2.Repository, source: bytes | BinaryIO) -> str:
 
     For many small ones use an ObjectBatch.
     """
+    path = Path(repo.path)
     if isinstance(source, bytes):
-        oid = write_loose(partial(repo.create_blob, source))
-    else:
-        oid = write_loose(partial(_write_stream, repo, source))
-    fsync_folder(Path(repo.path) / "objects")
-    return oid
-
-
-def _write_stream(repo: pygit2.Repository, source: BinaryIO) -> pygit2.Oid:
-    source.seek(0)
-    return repo.create_blob_fromiobase(cast(IOBase, source))
+        return write_loose(path, ObjectType.BLOB, source)
+    return write_loose_stream(path, source)
 
 
 def build_tree(

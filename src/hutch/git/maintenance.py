@@ -19,13 +19,7 @@ ABANDONED_AFTER_S = 86400.0
 MANY_PACKS = 20
 MANY_LOOSE_OBJECTS = 500
 
-_DRAFTS = (
-    "objects/tmp_*",
-    "objects/??/tmp_*",
-    "objects/streamed_git2_*",
-    "objects/pack/tmp_*",
-    "objects/pack/.tmp-*",
-)
+_DRAFTS = ("objects/tmp_*", "objects/??/tmp_*", "objects/pack/tmp_*", "objects/pack/.tmp-*")
 
 
 @dataclass(frozen=True, slots=True)

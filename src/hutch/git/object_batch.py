@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,9 +9,10 @@ from typing import Self
 import pygit2
 from pygit2.enums import ObjectType
 
-from hutch.git.objects import hash_object, write_loose
+from hutch.git import disk_full
+from hutch.git.loose import write_loose
+from hutch.git.objects import hash_object
 from hutch.git.packfile import PackWriter
-from hutch.git.repository import fsync_folder
 
 # Measured: a loose object costs about 1.1 ms (two fsyncs), a pack about 3 ms whatever it holds. But packs slow down
 # every later look-up until they are merged, so a small commit stays loose.
@@ -59,6 +59,10 @@ class ObjectBatch:
         return self.add(ObjectType.BLOB, data)
 
     def _spill(self) -> None:
+        with disk_full.told_apart():
+            self._write_out()
+
+    def _write_out(self) -> None:
         if self._pack is None:
             self._pack = PackWriter(Path(self._repo.path))
         for oid, (kind, data) in self._held.items():
@@ -68,15 +72,20 @@ class ObjectBatch:
         self._held_bytes = 0
 
     def store(self) -> None:
-        """Put everything into the repository, durably; the batch is empty afterwards and may be used again."""
+        """Put everything into the repository, durably; the batch is empty then and may be used again.
+
+        Raises InsufficientStorage.
+        """
+        with disk_full.told_apart():
+            self._store()
+        self._forget()
+
+    def _store(self) -> None:
         if self._pack is not None:
-            self._spill()
+            self._write_out()
             self._pack.finish()
         for kind, data in self._held.values():
-            write_loose(partial(self._repo.odb.write, kind, data))
-        # libgit2 fsyncs a loose object and its folder, but not the folder in which that one may be new.
-        fsync_folder(Path(self._repo.path) / "objects")
-        self._forget()
+            write_loose(Path(self._repo.path), kind, data)
 
     def _forget(self) -> None:
         self._held.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pygit2
@@ -24,7 +24,6 @@ KIND_NAMES = {
     ObjectType.TAG: b"tag",
 }
 
-_LOOSE_ATTEMPTS = 5
 _TREE_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
@@ -97,20 +96,6 @@ def render_tree(entries: Iterable[TreeEntry]) -> bytes:
     """The bytes of a tree with these entries, sorted."""
     ordered = sorted(entries, key=lambda entry: entry.sort_key)
     return b"".join(b"%o %s\0%s" % (entry.mode, entry.name, entry.raw_oid) for entry in ordered)
-
-
-def write_loose(write: Callable[[], pygit2.Oid]) -> str:
-    """Run a libgit2 call that writes a loose object and return its id.
-
-    Again if a repack beside it has removed the (empty) folder between libgit2's making it and its filling it.
-    """
-    for _ in range(_LOOSE_ATTEMPTS - 1):
-        try:
-            return str(write())
-        except (OSError, pygit2.GitError) as failure:
-            if "No such file or directory" not in str(failure):
-                raise
-    return str(write())
 
 
 def decode_name(name: bytes) -> str:

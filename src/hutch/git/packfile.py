@@ -11,6 +11,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +76,9 @@ class PackWriter:
 
     def discard(self) -> None:
         """Drop what was written; harmless after `finish`."""
-        self._out.close()
+        # Closing writes what is still buffered, which a full disk refuses again.
+        with suppress(OSError):
+            self._out.close()
         self._draft.unlink(missing_ok=True)
         self._index_draft.unlink(missing_ok=True)
 

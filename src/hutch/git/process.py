@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from hutch.core.errors import HutchError
+from hutch.git import disk_full
 from hutch.git.errors import GitFailed, GitTimeout
 
 DEFAULT_TIMEOUT_S = 120.0
@@ -75,8 +77,14 @@ def run(
     """Run git to its end and return its output; raises GitFailed (with git's words) or GitTimeout."""
     done = run_raw(path, args, stdin=stdin, extra_environment=extra_environment, timeout_s=timeout_s)
     if done.returncode not in ok:
-        raise GitFailed(f"git {args[0]} failed ({done.returncode}): {words(done.stderr)}")
+        raise failure(f"git {args[0]} failed ({done.returncode})", done.stderr)
     return done.stdout
+
+
+def failure(what: str, stderr: bytes) -> HutchError:
+    """The error for a git that failed for no fault of the caller's: InsufficientStorage or GitFailed."""
+    complaint = words(stderr)
+    return disk_full.error() if disk_full.is_full(complaint) else GitFailed(f"{what}: {complaint}")
 
 
 def run_raw(

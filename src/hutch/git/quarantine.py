@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
-from hutch.git import pointers, process
+from hutch.git import disk_full, pointers, process
 from hutch.git.errors import GitFailed, GitTimeout, InvalidPack, PackTooLarge
 from hutch.git.objects import decode_name
 from hutch.git.pktline import Readable
@@ -104,6 +104,8 @@ class Quarantine:
         status, complaint = self._feed(args, source, timeout_s)
         if status == 0:
             return
+        if disk_full.is_full(complaint):
+            raise disk_full.error()
         if _TOO_LARGE.search(complaint):
             raise PackTooLarge(f"The push is larger than {max_bytes} bytes", field="pack", limit=max_bytes)
         raise InvalidPack(f"The pack was refused: {process.words(complaint.encode())}", field="pack")

@@ -12,8 +12,8 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from hutch.core.errors import BadRequest
-from hutch.git import locks, process
-from hutch.git.errors import GitFailed, RefConflict, RefMoved
+from hutch.git import disk_full, locks, process
+from hutch.git.errors import RefConflict, RefMoved
 from hutch.git.ref_names import TAGS, check_ref_name
 from hutch.git.repository import fsync_folder
 from hutch.git.repository import open as open_repository
@@ -125,6 +125,8 @@ def _remove_stale_lock(path: Path, lock: Path) -> None:
 
 
 def _reason(complaint: str, updates: Sequence[RefUpdate]) -> Exception:
+    if disk_full.is_full(complaint):
+        return disk_full.error()
     names = {each.name for each in updates}
     named = next((found for found in _QUOTED_REF.findall(complaint) if found in names), updates[0].name)
     if _ONE_IS_A_FOLDER.search(complaint):
@@ -132,7 +134,7 @@ def _reason(complaint: str, updates: Sequence[RefUpdate]) -> Exception:
         return RefConflict(both, field="ref", value=named)
     if "cannot lock ref" in complaint:
         return RefMoved(named)
-    return GitFailed(f"git update-ref failed: {complaint}")
+    return process.failure("git update-ref failed", complaint.encode())
 
 
 def _fsync_names(path: Path, names: Sequence[str]) -> None:
