@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,10 @@ from urllib.parse import urlsplit
 
 from hutch.settings import Settings
 
+# what may stand in an answer's links: nothing that needs quoting in a header or a page
+_HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?")
+_LAST_PORT = 65535
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -31,7 +36,7 @@ def origin(headers: Mapping[str, str], peer_ip: str, scheme: str, settings: Sett
     host = headers.get("host", "")
     client_ip = peer_ip
     if _is_trusted(peer_ip, settings.trusted_proxies):
-        scheme = headers.get("x-forwarded-proto", scheme).split(",")[-1].strip()
+        scheme = headers.get("x-forwarded-proto", scheme).split(",")[-1].strip().lower()
         host = headers.get("x-forwarded-host", host).split(",")[-1].strip()
         client_ip = _far_end(headers.get("x-forwarded-for", ""), peer_ip, settings.trusted_proxies)
     scheme = scheme if scheme in ("http", "https") else "http"
@@ -50,15 +55,11 @@ def is_known_host(host: str, settings: Settings) -> bool:
 
 
 def host_name(host: str) -> str | None:
-    """The name inside a Host header, lower case, without port; None if it is malformed."""
-    if not host or any(c in host for c in "/\\@?# \t\r\n"):
+    """The name inside a Host header, lower case, without port or brackets; None if it is malformed."""
+    match = _HOST.fullmatch(host)
+    if match is None or int(match["port"] or 0) > _LAST_PORT:
         return None
-    try:
-        parts = urlsplit(f"//{host}")
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts.hostname
+    return (match["name"] or match["v6"]).lower()
 
 
 def _is_loopback(name: str) -> bool:
@@ -74,17 +75,29 @@ def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
 
 
 def _is_trusted(ip: str, proxies: tuple[str, ...]) -> bool:
-    if not proxies:
-        return False
+    address = _address(ip) if proxies else None
+    return address is not None and any(address in network for network in _networks(proxies))
+
+
+def _address(text: str) -> Address | None:
+    """The address in one hop of X-Forwarded-For, which may come with a port, or as IPv4 inside IPv6."""
+    bare = text.removeprefix("[").partition("]")[0] if text.startswith("[") else text
+    bare = bare.partition(":")[0] if bare.count(":") == 1 else bare
     try:
-        address = ipaddress.ip_address(ip)
+        address = ipaddress.ip_address(bare)
     except ValueError:
-        return False
-    return any(address in network for network in _networks(proxies))
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _far_end(forwarded: str, peer_ip: str, proxies: tuple[str, ...]) -> str:
+    """The last hop that is no proxy of ours. What stands before a hop that is no address is nobody's word."""
+    nearest = peer_ip
     for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+        address = _address(hop)
+        if address is None:
+            break
+        nearest = str(address)
         if not _is_trusted(hop, proxies):
-            return hop
-    return peer_ip
+            break
+    return nearest

@@ -53,7 +53,9 @@ class HutchError(Exception):
         if self.value is not None:
             shape["value"] = shown(self.value)
         if self.limit is not None:
-            shape["limit"] = self.limit
+            shape["limit"] = (
+                self.limit if isinstance(self.limit, bool | int | float | str) else shown(self.limit)
+            )
         return shape
 
     def headers(self) -> dict[str, str]:

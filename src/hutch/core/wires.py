@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from hutch.core.errors import HutchError, RepoNotFound
 
@@ -52,13 +52,15 @@ def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[s
 def routing_path(raw_path: bytes) -> str:
     """The path to route on: each segment decoded once, then `%` and `/` inside it escaped again.
 
-    A revision sent as `refs%2Fpr%2F1` so stays one segment. Undecodable bytes stay visible as surrogates.
+    A revision sent as `refs%2Fpr%2F1` so stays one segment. Undecodable bytes stay visible as surrogates. Escaped or
+    not, the same bytes give the same path, and other bytes another.
     """
-    segments = raw_path.split(b"?", 1)[0].decode("ascii", "surrogateescape").split("/")
-    return "/".join(
-        unquote(s, errors="surrogateescape").replace("%", "%25").replace("/", "%2F") if "%" in s else s
-        for s in segments
-    )
+    return "/".join(_segment(part) for part in raw_path.split(b"?", 1)[0].split(b"/"))
+
+
+def _segment(raw: bytes) -> str:
+    text = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8", "surrogateescape")
+    return text.replace("%", "%25").replace("/", "%2F") if b"%" in raw else text
 
 
 async def answer(
