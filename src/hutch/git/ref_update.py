@@ -100,7 +100,7 @@ def _transaction(path: Path, updates: Sequence[RefUpdate]) -> None:
         _remove_stale_lock(path, Path(left_behind.group(1)))
         complaint = _update_ref(path, script)
     if complaint:
-        raise _reason(complaint, updates)
+        raise disk_full.error() if disk_full.is_full_at(path, complaint) else _reason(complaint, updates)
     _fsync_names(path, [each.name for each in updates])
 
 
@@ -125,8 +125,6 @@ def _remove_stale_lock(path: Path, lock: Path) -> None:
 
 
 def _reason(complaint: str, updates: Sequence[RefUpdate]) -> Exception:
-    if disk_full.is_full(complaint):
-        return disk_full.error()
     names = {each.name for each in updates}
     named = next((found for found in _QUOTED_REF.findall(complaint) if found in names), updates[0].name)
     if _ONE_IS_A_FOLDER.search(complaint):
