@@ -37,10 +37,11 @@ def _curl(*words: str) -> float:
 
 def download(folder: Path) -> Iterator[Result]:
     """GET of a large object by its resolve address, against nginx with sendfile; then fifty at once."""
-    hub = Hub(folder / "data").start()
-    assert hub.process is not None
+    hub = Hub(folder / "data")
     with nginx(folder / "nginx") as (peer, served):
         try:
+            hub.start()
+            assert hub.process is not None
             api = Api(hub, "bench")
             source = random_file(folder / "file.bin", GIGABYTE)
             os.link(source, served / "file.bin")
@@ -89,9 +90,10 @@ def _fifty(hub: Hub, url: str, before: int) -> Iterator[Result]:
 
 def upload(folder: Path) -> Iterator[Result]:
     """PUT of a large object to its signed address, against nginx DAV PUT, fsync and one SHA-256 of the file."""
-    hub = Hub(folder / "data", {"multipart_from_bytes": str(8 * GIGABYTE)}).start()
+    hub = Hub(folder / "data", {"multipart_from_bytes": str(8 * GIGABYTE)})
     with nginx(folder / "nginx") as (peer, served):
         try:
+            hub.start()
             api = Api(hub, "bench")
             api.create("bench/large")
             ratios = []

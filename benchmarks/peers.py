@@ -14,7 +14,6 @@ from tests.postgres import free_port
 
 _NGINX = """
 user root; daemon off; worker_processes 1; pid {root}/nginx.pid; error_log {root}/error.log;
-{modules}
 events {{ worker_connections 512; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; client_max_body_size 0; client_body_buffer_size 1m;
@@ -31,9 +30,8 @@ def nginx(root: Path) -> Iterator[tuple[str, Path]]:
     files = root / "files"
     files.mkdir(parents=True)
     port = free_port()
-    modules = "\n".join(f"include {path};" for path in Path("/etc/nginx/modules-enabled").glob("*.conf"))
     config = root / "nginx.conf"
-    config.write_text(_NGINX.format(root=root, files=files, port=port, modules=modules))
+    config.write_text(_NGINX.format(root=root, files=files, port=port))
     process = subprocess.Popen(["nginx", "-p", str(root), "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
         _wait_for(port)
