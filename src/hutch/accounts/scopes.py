@@ -51,7 +51,7 @@ def from_client(shape: dict[str, Any]) -> list[Grant]:
     grants = []
     if shape.get("global"):
         grants.append(Grant(EVERYWHERE, _words(shape["global"], "global")))
-    scoped = shape.get("scoped") or []
+    scoped = shape.get("scoped", [])
     if not isinstance(scoped, list):
         raise BadRequest("scoped must be a list", field="scoped")
     for number, line in enumerate(scoped):
