@@ -29,25 +29,50 @@ class Sink(Protocol):
 
 async def read_json(receive: Receive, limit: int) -> dict[str, Any]:
     """A small JSON object. Raises BadRequest, PayloadTooLarge, ClientGone."""
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > limit:
+    body = Body(receive)
+    text = bytearray()
+    while not body.is_over:
+        text += await body.piece()
+        if len(text) > limit:
             raise PayloadTooLarge(
-                f"The body has more than {limit} bytes", field="body", value=len(body), limit=limit
+                f"The body has more than {limit} bytes", field="body", value=len(text), limit=limit
             )
     try:
-        value = json.loads(bytes(body))
+        value = json.loads(bytes(text))
     except (ValueError, RecursionError) as error:
         raise BadRequest("The body is not JSON", field="body") from error
     if not isinstance(value, dict):
         raise BadRequest("The body is not a JSON object", field="body")
     return value
+
+
+class Body:
+    """The body of one request, piece by piece."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_over = False
+
+    async def piece(self) -> bytes:
+        """The next bytes. Raises ClientGone."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self.is_over = not message.get("more_body", False)
+        data: bytes = message.get("body", b"")
+        return data
+
+    async def pour(self, sink: Sink) -> None:
+        """Hands all of it to a sink; a batch is written and hashed while the next one is received."""
+        while not self.is_over:
+            if sink.add(await self.piece()):
+                await threads.run_disk(sink.drain)
+
+    async def discard(self) -> None:
+        """Reads on for a while after an error, so that a client that only writes gets to see the answer."""
+        seen = 0
+        while not self.is_over and seen < _DRAIN_BYTES:
+            seen += len(await self.piece())
 
 
 async def stage(scope: Scope, receive: Receive, size: int, sha256: str | None) -> Staged:
@@ -56,41 +81,20 @@ async def stage(scope: Scope, receive: Receive, size: int, sha256: str | None) -
     Raises SizeMismatch (before a byte is read, if the request says its length), ChecksumMismatch,
     InsufficientStorage or ClientGone; nothing is left in staging then.
     """
+    body = Body(receive)
     file = None
     try:
         require_length(scope, size)
         file = await threads.run_disk(stores.staging().create, size)
-        await pour(receive, file)
+        await body.pour(file)
         return await threads.run_disk(file.finish, size, sha256)
     except HutchError:
-        await discard(receive)
+        await body.discard()
         raise
     finally:
         if file is not None:
             # Harmless after `finish`. Shielded: a request that is cancelled leaves nothing either.
             await asyncio.shield(threads.run_disk(file.abort))
-
-
-async def pour(receive: Receive, sink: Sink) -> None:
-    """Hands the whole body to a sink; a batch is written and hashed while the next one is received."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        if sink.add(message.get("body", b"")):
-            await threads.run_disk(sink.drain)
-        if not message.get("more_body"):
-            return
-
-
-async def discard(receive: Receive) -> None:
-    """Reads on for a while after an error, so that a client that only writes gets to see the answer."""
-    seen = 0
-    while seen < _DRAIN_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return
-        seen += len(message.get("body", b""))
 
 
 def require_length(scope: Scope, size: int) -> None:

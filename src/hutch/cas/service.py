@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,15 @@ def all_objects_of(repo_id: int) -> Iterator[StoredObject]:
     rows = LargeObject.objects.filter(links__repo_id=repo_id).order_by("-links__id")
     for row in rows.values_list("sha256", "size_bytes", "storage_key").iterator():
         yield StoredObject(*row)
+
+
+def links_of(repo_id: int, *, before: int | None = None, limit: int = 1000) -> list[Linked]:
+    """What is linked in the repository, newest link first, from the link with key `before` on."""
+    rows = ObjectLink.objects.filter(repo_id=repo_id).order_by("-pk")
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = rows.values_list("pk", "object__sha256", "object__size_bytes", "created_at")[:limit]
+    return [Linked(*row) for row in found]
 
 
 def locate(stored: StoredObject, headers: Mapping[str, str] | None = None) -> LocalFile | SignedUrl:

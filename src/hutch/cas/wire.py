@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 
 from hutch.cas import bodies, service, signing, uploads
+from hutch.cas.bodies import Body
 from hutch.cas.lfs_answers import answer_json, speaks_lfs
 from hutch.cas.models import Upload
 from hutch.cas.sending import Content, send_content
 from hutch.cas.signing import Purpose, Ticket
 from hutch.core import threads, wires
-from hutch.core.errors import BadRequest, NotFound
+from hutch.core.errors import BadRequest, HutchError, NotFound
 from hutch.core.wires import Receive, Scope, Send, route
 from hutch.storage.errors import OffsetMismatch
 from hutch.storage.port import SignedUrl
@@ -124,9 +125,13 @@ async def _append(receive: Receive, row: Upload, at: int) -> int:
         if at != row.size_bytes:
             raise OffsetMismatch(offset=row.size_bytes, asked=at)
         return at
+    body = Body(receive)
     appending = await threads.run_disk(uploads.append, row, at)
     try:
-        await bodies.pour(receive, appending)
+        await body.pour(appending)
+    except HutchError:
+        await body.discard()
+        raise
     finally:
         # Shielded: also a request that is cancelled makes durable what it brought.
         offset = await asyncio.shield(threads.run_disk(appending.close))
