@@ -18,9 +18,7 @@ from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
 from hutch.repos import api_info, api_lists, api_read, lfs_wire
 from hutch.repos import wire as repos_wire
-from hutch.repos.api_cards import router as repos_cards_router
-from hutch.repos.api_commit import router as repos_commit_router
-from hutch.repos.api_write import router as repos_write_router
+from hutch.repos import writing
 from hutch.repos.uploads_api import router as uploads_router
 from hutch.web import wire as web_wire
 
@@ -57,7 +55,7 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 for _router in (
-    accounts_router, tokens_router, repos_write_router, repos_commit_router, repos_cards_router, uploads_router,
+    accounts_router, tokens_router, uploads_router, *writing.ROUTERS,
 ):  # fmt: skip
     api.add_router("", _router)
 

@@ -128,6 +128,7 @@ class Api:
         headers = {} if actor.is_nobody else {"authorization": "Bearer of-the-test"}
         scope = {
             "request_headers": headers,
+            "raw_path": path.encode(),
             "routing_path": routing_path(path.encode()),
             "origin": Origin(self.base_url, "127.0.0.1", False),
             "request_id": "test",

@@ -28,7 +28,9 @@ def test_front_matter_is_taken_apart_from_the_text() -> None:
 
 
 def test_values_are_plain_json() -> None:
-    data = front_matter.parse("---\nd: 2024-01-02\nt: 2024-01-02 03:04:05\nn: .nan\n1: one\ns: !!set {a, b}\n---\n").data
+    data = front_matter.parse(
+        "---\nd: 2024-01-02\nt: 2024-01-02 03:04:05\nn: .nan\n1: one\ns: !!set {a, b}\n---\n"
+    ).data
     assert data["d"] == "2024-01-02"
     assert (data["n"], data["1"], sorted(data["s"])) == ("nan", "one", ["a", "b"])
     json.dumps(data, allow_nan=False)
@@ -61,7 +63,9 @@ def test_line_of_the_mistake_is_told() -> None:
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text("abc: #-é\n", max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)
+    ),
     max_leaves=10,
 )
 
@@ -84,7 +88,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("type_", "card", "errors", "warnings"),
     [
-        ("model", "license: mit\nlanguage: [en, zh-CN, code]\ntags: [a]\npipeline_tag: text-generation", 0, 0),
+        (
+            "model",
+            "license: mit\nlanguage: [en, zh-CN, code]\ntags: [a]\npipeline_tag: text-generation",
+            0,
+            0,
+        ),
         ("model", "license: [mit, apache-2.0]", 0, 0),
         ("model", "license: MIT License", 1, 0),
         ("model", "license: {a: 1}", 1, 0),
@@ -135,8 +144,20 @@ def test_api_answers_in_the_clients_shape(api: Callable[..., Any]) -> None:
         (["adapter_config.json", "config.json"], {}, {}, "peft", ""),
         (["modules.json"], {}, {}, "sentence-transformers", "sentence-similarity"),
         (["q4.gguf"], {}, {}, "gguf", ""),
-        (["config.json"], {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}, {}, "transformers", "text-generation"),
-        (["config.json"], {"model_type": "llama"}, {"pipeline_tag": "summarization"}, "transformers", "summarization"),
+        (
+            ["config.json"],
+            {"model_type": "llama", "architectures": ["LlamaForCausalLM"]},
+            {},
+            "transformers",
+            "text-generation",
+        ),
+        (
+            ["config.json"],
+            {"model_type": "llama"},
+            {"pipeline_tag": "summarization"},
+            "transformers",
+            "summarization",
+        ),
         ([], {}, {"library_name": "keras", "tags": ["translation"]}, "keras", "translation"),
         ([], {"architectures": [1, None, {}]}, {"tags": {"a": 1}, "library_name": []}, "transformers", ""),
     ],
@@ -154,5 +175,7 @@ def test_base_models_are_tagged_with_their_relation() -> None:
 
 
 def test_dataset_is_tagged_by_format_and_card() -> None:
-    tags = card_tags.of_dataset({"language": ["en"], "license": "mit", "task_categories": ["fill-mask"]}, ["data/a.parquet"], "")
+    tags = card_tags.of_dataset(
+        {"language": ["en"], "license": "mit", "task_categories": ["fill-mask"]}, ["data/a.parquet"], ""
+    )
     assert {"language:en", "license:mit", "task_categories:fill-mask", "format:parquet"} <= set(tags)

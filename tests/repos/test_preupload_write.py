@@ -105,7 +105,12 @@ def test_revision_must_be_a_branch(ann: Actor, repo: RepoRow) -> None:
 
 
 def test_api_answers_every_path(ann: Actor, repo: RepoRow, api: Callable[..., Any]) -> None:
-    send = {"files": [{"path": "a b.txt", "size": 3, "sample": "YWJj"}, {"path": "w.gguf", "size": 9, "sample": "YWJj"}]}
+    send = {
+        "files": [
+            {"path": "a b.txt", "size": 3, "sample": "YWJj"},
+            {"path": "w.gguf", "size": 9, "sample": "YWJj"},
+        ]
+    }
     answer = api("POST", "/api/models/ann/bert/preupload/main", send, actor=ann)
     assert answer.json == {
         "commitOid": repo.head_oid,
@@ -134,7 +139,9 @@ def test_text_in_any_encoding_is_no_binary(sample: bytes, whole: bool, binary: b
 
 _names = st.text("ab.c", min_size=1, max_size=3).filter(lambda name: name not in (".", ".."))
 _paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
-_patterns = st.lists(st.sampled_from(["a", "b", ".", "c", "*", "?", "/", "**", "!", "\\", "[ab]", " "]), min_size=1, max_size=6)
+_patterns = st.lists(
+    st.sampled_from(["a", "b", ".", "c", "*", "?", "/", "**", "!", "\\", "[ab]", " "]), min_size=1, max_size=6
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +152,10 @@ def plain_git(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ignoring_agrees_with_git(plain_git: Path) -> None:
-    @given(st.lists(_patterns.map("".join), min_size=1, max_size=4), st.lists(_paths, min_size=1, max_size=5, unique=True))
+    @given(
+        st.lists(_patterns.map("".join), min_size=1, max_size=4),
+        st.lists(_paths, min_size=1, max_size=5, unique=True),
+    )
     def agrees(patterns: list[str], paths: list[str]) -> None:
         text = "\n".join(patterns).encode() + b"\n"
         (plain_git / ".gitignore").write_bytes(text)
@@ -187,9 +197,15 @@ def test_rules_of_the_same_commit_count(ann: Actor, repo: RepoRow) -> None:
 
 
 def test_written_rules_mean_the_path_to_git_itself(plain_git: Path) -> None:
-    @given(st.text("ab *?[]\\\"'#!.-é", min_size=1, max_size=8).filter(lambda name: name not in (".", "..") and "\\" not in name))
+    @given(
+        st.text("ab *?[]\\\"'#!.-é", min_size=1, max_size=8).filter(
+            lambda name: name not in (".", "..") and "\\" not in name
+        )
+    )
     def means(name: str) -> None:
-        line = "\n".join(f"{pattern} filter=lfs" for pattern in tracking._patterns([name, f"d/{name}"])) + "\n"
+        line = (
+            "\n".join(f"{pattern} filter=lfs" for pattern in tracking._patterns([name, f"d/{name}"])) + "\n"
+        )
         (plain_git / ".gitattributes").write_text(line)
         done = subprocess.run(
             ["git", "-C", plain_git, "check-attr", "-z", "--stdin", "filter"],

@@ -25,7 +25,9 @@ class Card(Strict):
 def validate_yaml(request: HttpRequest, body: Card) -> Any:
     limit = card_checks.MAX_CONTENT_BYTES
     if len(body.content) > limit:
-        raise PayloadTooLarge(f"A card has at most {limit} bytes", field="content", value=len(body.content), limit=limit)
+        raise PayloadTooLarge(
+            f"A card has at most {limit} bytes", field="content", value=len(body.content), limit=limit
+        )
     found = card_checks.check(body.content, names.check_type(body.repoType))
     answer: dict[str, Any] = {
         "errors": [{"message": said} for said in found.errors],

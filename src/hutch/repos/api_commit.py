@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 
-from hutch.core.errors import BadRequest
 from hutch.repos import commits, preupload, service
+from hutch.repos.api_query import switch
 from hutch.repos.api_write import Strict, actor_of, base_url
 from hutch.repos.lookup import find_repo
 
@@ -32,15 +32,6 @@ class Preupload(Strict):
     gitAttributes: str | None = None
 
 
-def flag(request: HttpRequest, name: str) -> bool:
-    """A switch in the query, as clients write it. Raises BadRequest."""
-    value = request.GET.get(name, "")
-    known = {"": False, "0": False, "false": False, "1": True, "true": True}
-    if value.lower() not in known:
-        raise BadRequest(f"{name} must be 1 or 0", field=name, value=value)
-    return known[value.lower()]
-
-
 @router.post("/api/{kinds:type_}/{repoid:repo_id}/preupload/{rev:revision}", summary="Ask how to send files")
 def plan_upload(request: HttpRequest, type_: str, repo_id: str, revision: str, body: Preupload) -> Any:
     actor = actor_of(request)
@@ -48,7 +39,7 @@ def plan_upload(request: HttpRequest, type_: str, repo_id: str, revision: str, b
     files = [preupload.Planned(file.path, file.size, file.sample) for file in body.files]
     head, advice = preupload.preupload(
         actor, repo, revision, files,
-        git_ignore=body.gitIgnore, git_attributes=body.gitAttributes, create_pr=flag(request, "create_pr"),
+        git_ignore=body.gitIgnore, git_attributes=body.gitAttributes, create_pr=switch(request, "create_pr"),
     )  # fmt: skip
     answers = [
         {"path": one.path, "uploadMode": one.upload_mode, "shouldIgnore": one.should_ignore}
@@ -62,7 +53,7 @@ def plan_upload(request: HttpRequest, type_: str, repo_id: str, revision: str, b
 def create_commit(request: HttpRequest, type_: str, repo_id: str, revision: str) -> Any:
     actor = actor_of(request)
     repo = find_repo(actor, type_, repo_id)
-    made = commits.create_commit(actor, repo, revision, request, create_pr=flag(request, "create_pr"))
+    made = commits.create_commit(actor, repo, revision, request, create_pr=switch(request, "create_pr"))
     page = f"{base_url(request)}/{service.address(repo.type, repo.full_name)}"
     answer: dict[str, Any] = {
         "success": True,

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from hutch.core import paging
 from hutch.core.errors import BadRequest, NotOffered, RepoNotFound
 from hutch.core.permissions import Actor
 from hutch.repos import names, service
@@ -73,6 +74,17 @@ def actor_of(request: HttpRequest) -> Actor:
 def base_url(request: HttpRequest) -> str:
     """The address under which the hub was called."""
     return str(request.META["hutch.scope"]["origin"].base_url)
+
+
+def cursor_key(request: HttpRequest) -> int | None:
+    """The row key inside the cursor of a list ordered by keys. Raises BadRequest for a cursor of another list."""
+    cursor = request.GET.get("cursor")
+    if not cursor:
+        return None
+    position = paging.decode_cursor(cursor)
+    if len(position) != 1 or not isinstance(position[0], int):
+        raise BadRequest("The cursor belongs to another list", field="cursor", value=cursor)
+    return position[0]
 
 
 def created(request: HttpRequest, repo: RepoRow) -> dict[str, Any]:

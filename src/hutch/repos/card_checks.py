@@ -110,13 +110,17 @@ def _language(name: str, value: Any, found: Findings) -> None:
 def _license(name: str, value: Any, found: Findings) -> None:
     for word in _words(name, value, found):
         if not _LICENSE.fullmatch(word):
-            found.errors.append(f'"{name}" {word!r} must be an identifier in lower case, such as apache-2.0, or "other"')
+            found.errors.append(
+                f'"{name}" {word!r} must be an identifier in lower case, such as apache-2.0, or "other"'
+            )
 
 
 def _repo_ids(name: str, value: Any, found: Findings) -> None:
     for word in _words(name, value, found):
         if not _REPO_ID.fullmatch(word):
-            found.errors.append(f'"{name}" with value {word!r} is not valid: it must be the name of a repository')
+            found.errors.append(
+                f'"{name}" with value {word!r} is not valid: it must be the name of a repository'
+            )
 
 
 def _sizes(name: str, value: Any, found: Findings) -> None:
@@ -160,7 +164,9 @@ def _result(name: str, result: Any, found: Findings) -> None:
         if not isinstance(described, dict) or not isinstance(described.get("type"), str):
             found.errors.append(f'"{name}.{part}.type" is required and must be a string')
     metrics = result.get("metrics")
-    if not isinstance(metrics, list) or not all(isinstance(each, dict) and "type" in each for each in metrics):
+    if not isinstance(metrics, list) or not all(
+        isinstance(each, dict) and "type" in each for each in metrics
+    ):
         found.errors.append(f'"{name}.metrics" is required: a list of mappings with a type')
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hutch.core.jobs import JobRun, enqueue, job
-from hutch.git import process, repository
+from hutch.git import maintenance, repository
 from hutch.repos.lookup import repo_by_id
 from hutch.repos.models import Repo
 
@@ -17,11 +17,13 @@ def plan_maintenance(row: Repo) -> None:
         enqueue("repos.maintain", key=str(row.pk), repo_id=row.pk)
 
 
-@job("repos.maintain", lease_s=3600)
+@job("repos.maintain", lease_s=600)
 def maintain(run: JobRun, *, repo_id: int) -> None:
     """Merges loose objects and small packs of one repository, packs its refs, and measures it anew."""
+    if not Repo.objects.filter(pk=repo_id).exists():
+        return
     repo = repo_by_id(repo_id)
-    # geometric: old packs are left alone, and nothing that is unreachable (a push under way) is thrown away
-    process.run(repo.path, ["repack", "-d", "-l", "--geometric=2"], timeout_s=3000)
+    maintenance.repack(repo.path)
+    maintenance.remove_abandoned(repo.path)
     run.checkpoint()
     Repo.objects.filter(pk=repo_id).update(pushes_since_repack=0, git_bytes=repository.size_bytes(repo.path))

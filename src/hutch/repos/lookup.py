@@ -10,6 +10,7 @@ from django.db import connection
 
 from hutch.core.errors import NotFound, RepoNotFound
 from hutch.core.permissions import Actor, require
+from hutch.repos import gating
 from hutch.repos import permissions as _permissions  # noqa: F401  (registers the actions)
 from hutch.settings import current
 
@@ -79,12 +80,15 @@ def git_path(storage_id: str) -> Path:
 def find_repo(actor: Actor, type_: str, full_name: str, action: str = "repo.read") -> RepoRow:
     """The repository of that name, or under a name that it had before, if `actor` may do `action` to it.
 
-    Raises RepoNotFound if there is none or the actor may not see it: both answer the same.
+    Raises RepoNotFound if there is none or the actor may not see it: both answer the same. `repo.read` opens files and
+    history, so it raises GatedRepo too (`gating.require_access`).
     """
     row = _one(_BY_NAME, [type_, full_name.lower()]) or _one(_BY_REDIRECT, [type_, full_name.lower()])
     if row is None:
         raise RepoNotFound()
     require(actor, action, row)
+    if action == "repo.read":
+        gating.require_access(actor, row)
     return row
 
 

@@ -33,12 +33,6 @@ def merged_commit(git: pygit2.Repository, base: str, head: str, message: str, ac
     return commit(git, tree, [base], message, signatures.author(actor), signatures.committer())
 
 
-def merge_base(git: pygit2.Repository, one: str, other: str) -> str | None:
-    """Where two commits parted; None for unrelated histories."""
-    found = git.merge_base(one, other)
-    return None if found is None else str(found)
-
-
 def _path(side: pygit2.IndexEntry) -> str:
     path: str | bytes = side.path
     return path if isinstance(path, str) else decode_name(path)

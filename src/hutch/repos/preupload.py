@@ -67,12 +67,18 @@ def preupload(
     else:
         ref_policy.check(actor, repo, [])
     if len(files) > MAX_FILES:
-        raise BadRequest(f"At most {MAX_FILES} files a request", field="files", value=len(files), limit=MAX_FILES)
+        raise BadRequest(
+            f"At most {MAX_FILES} files a request", field="files", value=len(files), limit=MAX_FILES
+        )
     git = repository.open(repo.path)
     head = git_refs.read_ref(git, target_ref(git, revision)) or ""
     for file in files:
         _check(file)
-    rules = attributes.lfs_rules(git, head) if git_attributes is None else attributes.rules_of(git_attributes.encode())
+    rules = (
+        attributes.lfs_rules(git, head)
+        if git_attributes is None
+        else attributes.rules_of(git_attributes.encode())
+    )
     ignore = IgnoreRules(_ignore_file(git, head) if git_ignore is None else git_ignore.encode())
     present = find_files(git, head, [file.path for file in files])
     return head, [
@@ -80,7 +86,9 @@ def preupload(
             path=file.path,
             upload_mode="lfs" if _is_large(file, rules) else "regular",
             should_ignore=ignore.ignores(file.path),
-            oid=present[file.path].oid if file.path in present and present[file.path].kind == "file" else None,
+            oid=present[file.path].oid
+            if file.path in present and present[file.path].kind == "file"
+            else None,
         )
         for file in files
     ]
@@ -91,7 +99,10 @@ def _check(file: Planned) -> None:
     limit = current().max_file_bytes
     if not 0 <= file.size <= limit:
         raise BadRequest(
-            f"{file.path!r} has {file.size} bytes; at most {limit} are taken", field="size", value=file.size, limit=limit
+            f"{file.path!r} has {file.size} bytes; at most {limit} are taken",
+            field="size",
+            value=file.size,
+            limit=limit,
         )
 
 
@@ -106,12 +117,16 @@ def _is_large(file: Planned, rules: attributes.Rules) -> bool:
 def _sample(file: Planned) -> bytes:
     if len(file.sample) > MAX_SAMPLE_BYTES * 2:
         raise BadRequest(
-            f"The sample of {file.path!r} is longer than {MAX_SAMPLE_BYTES} bytes", field="sample", limit=MAX_SAMPLE_BYTES
+            f"The sample of {file.path!r} is longer than {MAX_SAMPLE_BYTES} bytes",
+            field="sample",
+            limit=MAX_SAMPLE_BYTES,
         )
     try:
         return base64.b64decode(file.sample, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadRequest(f"The sample of {file.path!r} is not base64", field="sample", value=file.sample) from error
+        raise BadRequest(
+            f"The sample of {file.path!r} is not base64", field="sample", value=file.sample
+        ) from error
 
 
 def is_binary(sample: bytes, *, whole: bool) -> bool:

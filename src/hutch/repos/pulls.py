@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from hutch.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from hutch.core.events import emit
@@ -20,9 +20,11 @@ from hutch.repos.errors import MergeConflict
 from hutch.repos.events import PullCommented, PullStatusChanged
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import Pull, PullEvent
+from hutch.repos.texts import checked
 
 MAX_TITLE_CHARACTERS = 200
 MAX_COMMENT_CHARACTERS = 65_536
+PAGE = 50
 _ATTEMPTS = 20
 
 
@@ -43,8 +45,10 @@ def open_pull(
     Whoever may read the repository may open one. Raises Unauthorized, Forbidden, BadRequest, and what `refs.advance` does.
     """
     _require_voice(actor, repo)
-    checked_title = _text("title", title.strip().split("\n")[0][:MAX_TITLE_CHARACTERS], MAX_TITLE_CHARACTERS)
-    said = _text("description", description, MAX_COMMENT_CHARACTERS, empty=True)
+    checked_title = checked(
+        "title", title.strip().split("\n")[0][:MAX_TITLE_CHARACTERS], MAX_TITLE_CHARACTERS
+    )
+    said = checked("description", description, MAX_COMMENT_CHARACTERS, required=False)
     pull = _reserve(actor, repo, short_name(base_ref), checked_title, said, draft)
     try:
         refs.advance(
@@ -75,16 +79,29 @@ def find_pull(repo: RepoRow, number: int) -> Pull:
     return pull
 
 
+def list_pulls(
+    repo: RepoRow, *, is_open: bool | None, author: str | None, start: int
+) -> tuple[int, list[Pull]]:
+    """How many pull requests there are of that kind, and `PAGE` of them, newest first, from the `start`th on."""
+    found = Pull.objects.filter(repo_id=repo.id).exclude(head_oid="").order_by("-number")
+    if is_open is not None:
+        is_there = Q(status__in=(Pull.Status.OPEN, Pull.Status.DRAFT))
+        found = found.filter(is_there if is_open else ~is_there)
+    if author:
+        found = found.filter(author__username__iexact=author)
+    return found.count(), list(found[start : start + PAGE])
+
+
 def comment(actor: Actor, repo: RepoRow, number: int, text: str) -> PullEvent:
     """Says something about a pull request. Raises NotFound, Unauthorized, BadRequest."""
     _require_voice(actor, repo)
     pull = find_pull(repo, number)
-    checked = _text("comment", text, MAX_COMMENT_CHARACTERS)
+    said = checked("comment", text, MAX_COMMENT_CHARACTERS)
     with transaction.atomic():
-        told = _tell(actor, pull, PullEvent.Kind.COMMENT, _comment_data(checked))
+        told = _tell(actor, pull, PullEvent.Kind.COMMENT, _comment_data(said))
         emit(
             PullCommented(
-                repo_id=repo.id, type=repo.type, full_name=repo.full_name, number=number, comment=checked,
+                repo_id=repo.id, type=repo.type, full_name=repo.full_name, number=number, comment=said,
                 by_user_id=actor.user_id,
             ),
             actor=actor,
@@ -107,10 +124,10 @@ def set_status(actor: Actor, repo: RepoRow, number: int, status: str, text: str 
 def set_title(actor: Actor, repo: RepoRow, number: int, title: str) -> PullEvent:
     """Gives a pull request another title: for its author and for writers."""
     pull = _changeable(actor, repo, number)
-    checked = _text("title", title.strip(), MAX_TITLE_CHARACTERS)
+    wanted = checked("title", title.strip(), MAX_TITLE_CHARACTERS)
     with transaction.atomic():
-        told = _tell(actor, pull, PullEvent.Kind.TITLE, {"from": pull.title, "to": checked})
-        pull.title = checked
+        told = _tell(actor, pull, PullEvent.Kind.TITLE, {"from": pull.title, "to": wanted})
+        pull.title = wanted
         pull.save(update_fields=["title"])
     return told
 
@@ -194,12 +211,3 @@ def _tell(actor: Actor, pull: Pull, kind: str, data: dict[str, Any]) -> PullEven
 
 def _comment_data(text: str) -> dict[str, Any]:
     return {"edited": False, "hidden": False, "latest": {"raw": text}}
-
-
-def _text(field: str, value: str, most: int, *, empty: bool = False) -> str:
-    clean = value.replace("\0", "")
-    if not clean.strip() and not empty:
-        raise BadRequest(f"{field} is empty", field=field, value=value)
-    if len(clean) > most:
-        raise BadRequest(f"{field} is longer than {most} characters", field=field, value=value, limit=most)
-    return clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -42,13 +43,9 @@ def create_repo(actor: Actor, wanted: NewRepo) -> RepoRow:
 
     Raises Unauthorized, Forbidden, InvalidName, BadRequest (a Space without SDK), QuotaExceeded, RepoExists.
     """
-    place = _place(actor, wanted.type, wanted.namespace, wanted.name)
-    _check_new(wanted)
-    full_name = f"{place.name}/{wanted.name}" if place else wanted.name
-    _refuse_taken(wanted.type, full_name)
-    storage_id = new_storage_id()
-    with folders.unsettled(storage_id):
-        head = first_commit.make(
+
+    def fill(storage_id: str) -> str:
+        return first_commit.make(
             git_path(storage_id),
             actor,
             wanted.type,
@@ -56,7 +53,32 @@ def create_repo(actor: Actor, wanted: NewRepo) -> RepoRow:
             sdk=wanted.sdk,
             license_id=wanted.license_id,
         )
-        row = _insert(actor, wanted, place, storage_id, head)
+
+    return create_filled(actor, wanted, fill)
+
+
+def create_filled(
+    actor: Actor,
+    wanted: NewRepo,
+    fill: Callable[[str], str],
+    *,
+    default_branch: str = "main",
+    then: Callable[[Repo], None] | None = None,
+) -> RepoRow:
+    """As `create_repo`, with contents of the caller's.
+
+    `fill(storage_id)` makes the git folder durably and returns the head; `then` runs in the transaction of the row.
+    """
+    place = _place(actor, wanted.type, wanted.namespace, wanted.name)
+    _check_new(wanted)
+    full_name = f"{place.name}/{wanted.name}" if place else wanted.name
+    _refuse_taken(wanted.type, full_name)
+    storage_id = new_storage_id()
+    with folders.unsettled(storage_id):
+        head = fill(storage_id)
+        row = _new_row(actor, wanted, place, storage_id)
+        row.default_branch = default_branch
+        _insert(actor, row, head, then)
     return repo_by_id(row.pk)
 
 
@@ -144,27 +166,31 @@ def address(type_: str, full_name: str) -> str:
     return full_name if type_ == "model" else f"{type_}s/{full_name}"
 
 
-def _insert(actor: Actor, wanted: NewRepo, place: NamespaceThing | None, storage_id: str, head: str) -> Repo:
-    path = git_path(storage_id)
-    seen = cards.snapshot(path, head, wanted.type)
+def _new_row(actor: Actor, wanted: NewRepo, place: NamespaceThing | None, storage_id: str) -> Repo:
     full_name = f"{place.name}/{wanted.name}" if place else wanted.name
-    row = Repo(
+    return Repo(
         type=wanted.type, namespace_id=place.namespace_id if place else None, name=wanted.name, full_name=full_name,
         lower_full_name=full_name.lower(), storage_id=storage_id, visibility=wanted.visibility, gated=wanted.gated,
-        sdk=wanted.sdk, creator_id=actor.user_id, updated_at=clock.now(), git_bytes=repository.size_bytes(path),
+        sdk=wanted.sdk, creator_id=actor.user_id, updated_at=clock.now(),
+        git_bytes=repository.size_bytes(git_path(storage_id)),
     )  # fmt: skip
+
+
+def _insert(actor: Actor, row: Repo, head: str, then: Callable[[Repo], None] | None) -> None:
+    seen = cards.snapshot(git_path(row.storage_id), head, row.type)
     try:
         with transaction.atomic():
-            quota.check(row.namespace_id, row.git_bytes)
             # a new repository takes the name over from whoever moved away
             RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
             row.save(force_insert=True)
             row.save(update_fields=cards.put(row, seen))
+            if then is not None:
+                then(row)
+            quota.check(row.namespace_id)
             created = RepoCreated(
-                repo_id=row.pk, type=row.type, full_name=full_name, visibility=row.visibility, head_oid=head,
+                repo_id=row.pk, type=row.type, full_name=row.full_name, visibility=row.visibility, head_oid=head,
                 by_user_id=actor.user_id,
             )  # fmt: skip
             emit(created, actor=actor)
     except IntegrityError as taken:
-        raise RepoExists(address(wanted.type, full_name)) from taken
-    return row
+        raise RepoExists(address(row.type, row.full_name)) from taken

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hutch.core.permissions import Actor, Role
-from hutch.repos.models import Repo
+from hutch.repos.models import AccessRequest, Repo
 
 _READ_SCOPES = frozenset({"repo.content.read", "repo.write"})
 
@@ -16,8 +16,8 @@ def visible_to(actor: Actor) -> QuerySet[Repo]:
 
 
 def readable_by(actor: Actor) -> QuerySet[Repo]:
-    """All repositories whose files `actor` may read (`repo.read`): a protected Space is seen but not read."""
-    return Repo.objects.filter(_rule(actor, Q(visibility="public")))
+    """All repositories whose files `actor` may read (`repo.read`): not protected Spaces, nor behind a gate that is shut."""
+    return Repo.objects.filter(_rule(actor, Q(visibility="public")), _open_gates(actor), disabled=False)
 
 
 def _rule(actor: Actor, is_open: Q) -> Q:
@@ -31,6 +31,16 @@ def _held(actor: Actor) -> Q:
     spaces = [key for key, role in actor.roles.items() if role >= Role.READ]
     singles = [key for key, role in actor.repo_roles.items() if role >= Role.READ]
     return Q(namespace_id__in=spaces) | Q(pk__in=singles)
+
+
+# As `gating.has_access`: a role on the repository, or an accepted request.
+def _open_gates(actor: Actor) -> Q:
+    if actor.is_nobody:
+        return Q(gated="")
+    accepted = AccessRequest.objects.filter(
+        repo_id=OuterRef("pk"), user_id=actor.user_id, status=AccessRequest.Status.ACCEPTED
+    )
+    return Q(gated="") | _held(actor) | Q(creator_id=actor.user_id) | Q(Exists(accepted))
 
 
 def _granted(actor: Actor) -> Q:
