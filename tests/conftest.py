@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import chromium
 from tests.postgres import Postgres
+
+# A loaded machine is no failure: nothing in the tests is timed.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
 FOLDER = Path(tempfile.mkdtemp(prefix="hutch-tests-"))

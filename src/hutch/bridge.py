@@ -21,6 +21,7 @@ from hutch.core.wires import Receive, Scope, Send, error_answer
 from hutch.settings import current
 
 _SPOOL_BYTES = 1 << 20
+_BODILESS = (204, 304)
 _handler = WSGIHandler()
 
 
@@ -66,11 +67,13 @@ async def _read_body(scope: Scope, receive: Receive, body: IO[bytes]) -> int | N
 
 def body_limit(path: str) -> int:
     """The most bytes of body that an address takes."""
-    return current().max_commit_bytes if path.startswith("/api/") and "/commit/" in path else current().max_request_bytes
+    is_commit = path.startswith("/api/") and "/commit/" in path
+    return current().max_commit_bytes if is_commit else current().max_request_bytes
 
 
 def _too_large(size: int, limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body has {size} bytes or more; this address takes {limit}", field="body", value=size, limit=limit)
+    message = f"The body has {size} bytes or more; this address takes {limit}"
+    return PayloadTooLarge(message, field="body", value=size, limit=limit)
 
 
 def _environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
@@ -94,6 +97,7 @@ def _environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     for name, value in headers.items():
         if name not in ("content-type", "content-length"):
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+    environ["HTTP_HOST"] = origin.host  # behind a proxy that is trusted, the one that the browser knows
     return environ
 
 
@@ -102,8 +106,6 @@ def _wsgi_text(raw: bytes) -> str:
 
 
 def _respond(environ: dict[str, Any]) -> HttpResponseBase:
-    if _handler._middleware_chain is None:  # type: ignore[attr-defined]
-        _handler.load_middleware()
     signals.request_started.send(sender=WSGIHandler, environ=environ)
     request = WSGIRequest(environ)
     request.path_info = environ["hutch.scope"]["routing_path"]
@@ -120,17 +122,22 @@ async def _send_response(response: HttpResponseBase, scope: Scope, receive: Rece
     headers += [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
     headers.append(("X-Request-Id", scope["request_id"]))
     try:
-        if response.streaming:
+        if scope["method"] == "HEAD" or response.status_code in _BODILESS:
+            await _send_start(send, response.status_code, _with_length(response, headers))
+            await send({"type": "http.response.body", "body": b""})
+        elif response.streaming:
             await _send_start(send, response.status_code, headers)
             await _stream(iter(response), receive, send)  # type: ignore[call-overload]
         else:
-            content: bytes = response.content  # type: ignore[attr-defined]
-            if not response.has_header("Content-Length"):
-                headers.append(("Content-Length", str(len(content))))
-            await _send_start(send, response.status_code, headers)
-            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+            await _send_start(send, response.status_code, _with_length(response, headers))
+            await send({"type": "http.response.body", "body": response.content})  # type: ignore[attr-defined]
     finally:
         await threads.run(response.close)
+
+
+def _with_length(response: HttpResponseBase, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    known = response.streaming or response.has_header("Content-Length") or response.status_code in _BODILESS
+    return headers if known else [*headers, ("Content-Length", str(len(response.content)))]  # type: ignore[attr-defined]
 
 
 async def _stream(chunks: Iterator[bytes], receive: Receive, send: Send) -> None:

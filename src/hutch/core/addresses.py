@@ -20,11 +20,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`base_url` has no trailing slash; `client_ip` is the far end, past the trusted proxies."""
+    """`base_url` has no trailing slash; `client_ip` is the far end, past the trusted proxies.
+
+    `host` is what the client itself sent as Host, whether or not links may carry it.
+    """
 
     base_url: str
     client_ip: str
     is_secure: bool
+    host: str = ""
 
 
 def origin(headers: Mapping[str, str], peer_ip: str, scheme: str, settings: Settings) -> Origin:
@@ -41,7 +45,7 @@ def origin(headers: Mapping[str, str], peer_ip: str, scheme: str, settings: Sett
         client_ip = _far_end(headers.get("x-forwarded-for", ""), peer_ip, settings.trusted_proxies)
     scheme = scheme if scheme in ("http", "https") else "http"
     base_url = f"{scheme}://{host}" if is_known_host(host, settings) else settings.url
-    return Origin(base_url, client_ip, scheme == "https")
+    return Origin(base_url, client_ip, scheme == "https", host)
 
 
 def is_known_host(host: str, settings: Settings) -> bool:

@@ -174,5 +174,5 @@ def _token_allows(actor: Actor, action: Action, thing: Thing) -> bool:
         return True
     if actor.token_role == "read":
         return not action.writes
-    wanted = {thing.entity, thing.namespace_entity, "*"}
+    wanted = {thing.entity, thing.namespace_entity, "*"} - {""}  # a thing may lie in no namespace
     return any(g.entity in wanted and g.permissions.intersection(action.scopes) for g in actor.grants)
