@@ -22,9 +22,8 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
-def _data(request: pytest.FixtureRequest) -> None:
-    if {"db", "transactional_db"} & set(request.fixturenames):
-        request.getfixturevalue("data_folder")
+def _data(data_folder: Path) -> None:
+    """Each test finds an empty data folder."""
 
 
 @pytest.fixture

@@ -20,6 +20,9 @@ from hutch.repos.errors import RepoExists
 from hutch.repos.events import RepoCreated, RepoDeleted, RepoMoved
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id
 from hutch.repos.models import Repo, RepoRedirect, new_storage_id
+from hutch.storage import faults
+
+faults.declare("repos.after_folder", "repos.after_row_gone")
 
 SDKS = ("gradio", "streamlit", "docker", "static")
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
@@ -76,6 +79,7 @@ def create_filled(
     storage_id = new_storage_id()
     with folders.unsettled(storage_id):
         head = fill(storage_id)
+        faults.point("repos.after_folder")
         row = _new_row(actor, wanted, place, storage_id)
         row.default_branch = default_branch
         _insert(actor, row, head, then)
@@ -97,6 +101,7 @@ def delete_repo(actor: Actor, repo: RepoRow) -> None:
                 ),
                 actor=actor,
             )
+        faults.point("repos.after_row_gone")
 
 
 def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
