@@ -62,10 +62,11 @@ def create_tag(request: HttpRequest, type_: str, repo_id: str, revision: str, bo
     return {"name": body.tag, "targetCommit": made}
 
 
-@router.delete("/api/{kinds:type_}/{repoid:repo_id}/tag/{tail:tag}", summary="Delete a tag")
-def delete_tag(request: HttpRequest, type_: str, repo_id: str, tag: str) -> Any:
+# The name of the tag is called `revision` here too: only methods of one and the same pattern share an address.
+@router.delete("/api/{kinds:type_}/{repoid:repo_id}/tag/{tail:revision}", summary="Delete a tag")
+def delete_tag(request: HttpRequest, type_: str, repo_id: str, revision: str) -> Any:
     actor = actor_of(request)
-    branches.delete_tag(actor, find_repo(actor, type_, repo_id), tag)
+    branches.delete_tag(actor, find_repo(actor, type_, repo_id), revision)
     return {}
 
 
