@@ -18,7 +18,7 @@ from hutch.core import threads
 from hutch.core.permissions import Actor
 from hutch.repos.commits import create_commit
 from hutch.repos.lookup import RepoRow
-from tests.repos.commit_body import HEADER, file, upload
+from tests.repos.commit_body import file, header, upload
 from tests.repos.commit_body import body as body_of
 from tests.repos.commit_body import large as large_file
 
@@ -91,12 +91,24 @@ def token_of(actor: Actor, role: str = "write") -> str:
     return tokens.issue(user, name=secrets.token_hex(4), role=role)[1]
 
 
-def commit_files(actor: Actor, repo: RepoRow, files: Mapping[str, bytes | str] = {}, **large: bytes) -> str:
-    """Commits files to the default branch, `large` ones (`weights_bin=b".."` is weights.bin) as large objects."""
-    lines = [file(path, content) for path, content in files.items()]
-    for name, content in large.items():
-        lines.append(large_file(name.replace("_", "."), upload(actor, repo, content), len(content)))
-    return create_commit(actor, repo, repo.default_branch, body_of(HEADER, *lines)).oid
+_LARGE = (".safetensors", ".bin", ".gguf", ".png")
+
+
+def commit_files(actor: Actor, repo: RepoRow, files: Mapping[str, bytes | str]) -> str:
+    """Commits files to the default branch, weights and pictures among them as large objects."""
+    lines = []
+    for path, content in files.items():
+        if path.endswith(_LARGE):
+            data = content.encode() if isinstance(content, str) else content
+            lines.append(large_file(path, upload(actor, repo, data), len(data)))
+        else:
+            lines.append(file(path, content))
+    return commit_lines(actor, repo, *lines)
+
+
+def commit_lines(actor: Actor, repo: RepoRow, *lines: dict[str, Any], **of_header: str) -> str:
+    """Commits operations (of `commit_body`) to the default branch."""
+    return create_commit(actor, repo, repo.default_branch, body_of(header(**of_header), *lines)).oid
 
 
 def close_connections() -> None:

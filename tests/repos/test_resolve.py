@@ -48,7 +48,7 @@ def commit(ann: Actor, repo: RepoRow) -> str:
         "LICENSE": "Apache\n",
         "blob": b"\0\1",
     }
-    return commit_files(ann, repo, files, weights_bin=WEIGHTS, photo_png=b"\x89PNG")
+    return commit_files(ann, repo, {**files, "weights.bin": WEIGHTS, "photo.png": b"\x89PNG"})
 
 
 def test_head_of_a_regular_file_tells_all_that_clients_read(commit: str) -> None:

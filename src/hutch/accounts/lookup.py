@@ -14,6 +14,9 @@ from hutch.accounts.permissions import NamespaceThing, require_sight
 from hutch.core.errors import NotFound
 from hutch.core.permissions import Actor, Role, require
 
+# What stands behind the name in an address that reaches nobody.
+_NOBODY = "@users.noreply.localhost"
+
 
 @dataclass(frozen=True, slots=True)
 class NamespaceCard:
@@ -78,11 +81,14 @@ def users_by_ids(user_ids: Iterable[int]) -> dict[int, NamespaceCard]:
 
 
 def users_by_emails(emails: Iterable[str]) -> dict[str, NamespaceCard]:
-    """Verified address (lower case) -> card, to tell who wrote a commit."""
+    """Address (lower case) -> card, to tell who wrote a commit: verified ones, and those that `author_of` gives."""
     wanted = {email.lower() for email in emails}
     found = dict(EmailAddress.objects.filter(email__in=wanted, verified=True).values_list("email", "user_id"))
     cards = users_by_ids(found.values())
-    return {email: cards[user_id] for email, user_id in found.items() if user_id in cards}
+    verified = {email: cards[user_id] for email, user_id in found.items() if user_id in cards}
+    names = [email.removesuffix(_NOBODY) for email in wanted if email.endswith(_NOBODY)]
+    own = _cards(Namespace.objects.filter(lower_name__in=names, is_organization=False))
+    return {f"{card.name.lower()}{_NOBODY}": card for card in own} | verified
 
 
 def writable_namespaces(actor: Actor) -> list[NamespaceCard]:
@@ -98,7 +104,7 @@ def author_of(actor: Actor) -> tuple[str, str]:
     """Name and address under which the actor's commits are written; the address is one that reaches nobody."""
     row = User.objects.filter(pk=actor.user_id).values_list("username", "full_name").first()
     username, full_name = row or ("hutch", "")
-    return full_name or username, f"{username}@users.noreply.localhost"
+    return full_name or username, f"{username}{_NOBODY}"
 
 
 def _cards(query: QuerySet[Namespace]) -> list[NamespaceCard]:

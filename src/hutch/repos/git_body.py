@@ -68,10 +68,15 @@ def _decoded(gunzip: zlib._Decompress | None, chunk: bytes) -> Iterator[bytes]:
 
 
 async def spool(scope: Scope, receive: Receive, limit: int, into: IO[bytes]) -> int:
-    """Writes the body into a file and rewinds it; its size in bytes. Raises as `pieces` does."""
+    """Writes the body into a file and rewinds it; the body's size in bytes.
+
+    A body beyond `limit` is read on, up to twice the limit, and not kept: git hears why it was refused only if it could
+    send all. Raises as `pieces` does.
+    """
     size = 0
-    async for piece in pieces(scope, receive, limit):
-        await threads.run_disk(into.write, piece)
+    async for piece in pieces(scope, receive, 2 * limit):
         size += len(piece)
+        if size <= limit:
+            await threads.run_disk(into.write, piece)
     await threads.run_disk(into.seek, 0)
     return size

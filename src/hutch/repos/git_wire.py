@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
-from typing import cast
 from urllib.parse import parse_qs
 
 from hutch.accounts import actors
 from hutch.core import threads, wires
-from hutch.core.errors import Forbidden, HutchError, NotFound, PayloadTooLarge
+from hutch.core.errors import Forbidden, HutchError, NotFound
 from hutch.core.permissions import Actor
 from hutch.core.wires import Receive, Scope, Send, route
 from hutch.git import receive as git_receive
@@ -33,9 +32,8 @@ async def info_refs(scope: Scope, receive: Receive, send: Send) -> None:
     """The first request of a clone, fetch or push."""
     service = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("service", [""])[0]
     async with _Plainly(scope, send):
-        _, repo = await threads.run(
-            _admit, scope, "repo.write" if service == "git-receive-pack" else "repo.read"
-        )
+        admit = _admit_push if service == "git-receive-pack" else _admit
+        _, repo = await threads.run(admit, scope)
         if service == "git-upload-pack":
             body = await _advertisement(repo, _protocol(scope))
         elif service == "git-receive-pack":
@@ -62,9 +60,7 @@ async def upload_pack(scope: Scope, receive: Receive, send: Send) -> None:
     async with _Plainly(scope, send) as sending:
         _, repo = await threads.run(_admit, scope)
         body = _Body(scope, receive)
-        answer = cast(
-            AsyncGenerator[bytes, None], git_upload_pack.serve(repo.path, body.pieces(), _protocol(scope))
-        )
+        answer = git_upload_pack.serve(repo.path, body.pieces(), _protocol(scope))
         try:
             async with aclosing(answer):
                 async for piece in answer:
@@ -118,7 +114,7 @@ async def receive_pack(scope: Scope, receive: Receive, send: Send) -> None:
     """Push: the body goes to the disk first, so that a slow client holds no thread; then all at the disk's pace."""
     async with _Plainly(scope, send) as sending:
         actor, repo = await threads.run(_admit_push, scope)
-        limit = _push_limit(scope)
+        limit = current().max_push_bytes
         under_way = await threads.run_disk(pushing.new_push, actor, repo)
         try:
             under_way.size_bytes = await git_body.spool(scope, receive, limit, under_way.body)
@@ -152,16 +148,6 @@ async def _carry_through(under_way: PushUnderWay) -> bytes:
     finally:
         await threads.run_disk(under_way.close)
     return pushing.answer(under_way, results, None)
-
-
-def _push_limit(scope: Scope) -> int:
-    limit = current().max_push_bytes
-    declared = scope["request_headers"].get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise PayloadTooLarge(
-            f"The push has {declared} bytes; {limit} are allowed", field="body", value=declared, limit=limit
-        )
-    return limit
 
 
 async def dumb(scope: Scope, receive: Receive, send: Send) -> None:

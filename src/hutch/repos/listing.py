@@ -27,6 +27,14 @@ SORTS = {
     "trending_score": "updated_at", "trending": "updated_at", "createdAt": "created_at", "created_at": "created_at",
     "downloads": "downloads", "likes": "likes",
 }  # fmt: skip
+# ISO 639-1; `tf` and the like are no languages.
+_LANGUAGES = frozenset(
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo "
+    "es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka "
+    "kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng "
+    "nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su "
+    "sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu multilingual".split()
+)
 _HEAVY = {"cardData": "card", "siblings": "head_files", "config": "config"}
 
 
@@ -63,7 +71,7 @@ def find(actor: Actor, type_: str, wanted: Wanted, properties: Sequence[str] = (
     if column is None:
         known = ", ".join(sorted(SORTS))
         raise BadRequest(f"sort must be one of {known}", field="sort", value=wanted.sort, limit=known)
-    query = _filtered(visible_to(actor).filter(type=type_), wanted)
+    query = filtered(visible_to(actor).filter(type=type_), wanted)
     if wanted.cursor:
         query = query.filter(_behind(wanted, column))
     sign = "" if wanted.ascending else "-"
@@ -91,7 +99,8 @@ def _needed(properties: Sequence[str]) -> set[str]:
     return {"card"} if from_card & set(properties) else set()
 
 
-def _filtered(query: QuerySet[Repo], wanted: Wanted) -> QuerySet[Repo]:
+def filtered(query: QuerySet[Repo], wanted: Wanted) -> QuerySet[Repo]:
+    """Those of the repositories that the fields of `wanted` speak of; order and page are left to the caller."""
     if wanted.author:
         query = query.filter(namespace__lower_name=wanted.author.lower())
     for word in (word for text in wanted.search for word in text.lower().split()):
@@ -190,6 +199,6 @@ def _kind_of_tag(type_: str, tag: str) -> tuple[str, str]:
         return prefix, rest
     if type_ == "model" and tag in TASKS:
         return "pipeline_tag", tag
-    if type_ == "model" and len(tag) in (2, 3) and tag.isalpha() and tag.islower():
+    if type_ == "model" and tag in _LANGUAGES:
         return "language", tag
     return "other", tag

@@ -9,8 +9,9 @@ from typing import IO
 
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.permissions import Actor, allows, require
-from hutch.git import paths, receive
-from hutch.git.errors import BlobTooLarge
+from hutch.git import paths, receive, repository
+from hutch.git.errors import BlobTooLarge, PackTooLarge, PathCollision
+from hutch.git.objects import decode_name, read_tree
 from hutch.git.pointers import Pointer
 from hutch.git.receive import Command, Push, Quarantine, Result
 from hutch.git.refs import RefUpdate
@@ -69,9 +70,14 @@ def read_commands(under_way: PushUnderWay) -> Push:
 
 
 def refuse_early(under_way: PushUnderWay) -> None:
-    """Spares the pack where its only ref may not move anyway. Raises what `ref_policy.check` raises."""
-    push = under_way.push
+    """Spares the pack where it is too large or its only ref may not move anyway.
+
+    Raises PackTooLarge, and what `ref_policy.check` raises.
+    """
+    push, limit = under_way.push, current().max_push_bytes
     assert push is not None
+    if under_way.size_bytes > limit:
+        raise PackTooLarge(f"The push has more than {limit} bytes", field="pack", limit=limit)
     if len(push.commands) == 1:
         ref_policy.check(under_way.actor, under_way.repo, _updates(push.commands))
 
@@ -79,7 +85,7 @@ def refuse_early(under_way: PushUnderWay) -> None:
 def unpack(under_way: PushUnderWay) -> None:
     """Takes the pack in and checks all that can be checked without the database.
 
-    Raises InvalidPack, PackTooLarge, InvalidPath, BlobTooLarge: then nothing of the push is kept.
+    Raises InvalidPack, PackTooLarge, InvalidPath, PathCollision, BlobTooLarge: then nothing of the push is kept.
     """
     push = under_way.push
     assert push is not None
@@ -89,8 +95,32 @@ def unpack(under_way: PushUnderWay) -> None:
     quarantine.__enter__()
     quarantine.unpack(under_way.body.fileno(), max_bytes=current().max_push_bytes)
     quarantine.check_connectivity(push.new_oids)
+    _check_names(under_way, quarantine)
     _check_files(quarantine, push)
     under_way.pointers = list(dict.fromkeys(quarantine.new_pointers().values()))
+
+
+# The names stand in trees: a bad one may lead to a blob that has been here for long.
+def _check_names(under_way: PushUnderWay, quarantine: Quarantine) -> None:
+    git = repository.open(under_way.repo.path)
+    git.odb.add_disk_alternate(str(quarantine.object_folder))
+    seen: set[bytes] = set()
+    for oid, kind, _ in quarantine.headers(quarantine.new_oids()):
+        if kind != "tree":
+            continue
+        folded: dict[str, str] = {}
+        for entry in read_tree(git, oid):
+            name = decode_name(entry.name)
+            if entry.name not in seen:
+                paths.check_path(name)
+                seen.add(entry.name)
+            twin = folded.setdefault(paths.fold(name), name)
+            if twin != name:
+                raise PathCollision(
+                    f"{twin!r} and {name!r} cannot lie in one folder on a file system that ignores case",
+                    field="path",
+                    value=name,
+                )
 
 
 def _check_files(quarantine: Quarantine, push: Push) -> None:

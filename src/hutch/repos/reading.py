@@ -15,7 +15,6 @@ from hutch.git import history, refs, trees
 from hutch.git.history import Commit
 from hutch.git.last_commits import last_commits
 from hutch.git.trees import Entry
-from hutch.repos import signatures
 from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.opened import opened
 from hutch.repos.resolving import EntryMissing, resolve_commit
@@ -154,14 +153,12 @@ def commits_page(
 def authors_of(commits: Iterable[Commit]) -> dict[str, Author]:
     """Author by commit id: by an address that a user has verified, or that the hub itself writes for a user."""
     commits = list(commits)
-    emails = {commit.author_email.lower() for commit in commits}
-    cards = lookup.users_by_emails(emails)
-    authors: dict[str, Author] = {}
-    for commit in commits:
-        email = commit.author_email.lower()
-        username = cards[email].name if email in cards else signatures.username_of(commit.author_email)
-        authors[commit.id] = Author(commit.author_name, username)
-    return authors
+    cards = lookup.users_by_emails(commit.author_email for commit in commits)
+    known = {commit.id: cards.get(commit.author_email.lower()) for commit in commits}
+    return {
+        commit.id: Author(commit.author_name, card.name if (card := known[commit.id]) else None)
+        for commit in commits
+    }
 
 
 @dataclass(frozen=True, slots=True)
