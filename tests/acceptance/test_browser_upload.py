@@ -15,14 +15,14 @@ from tests.acceptance.lfs_sender import Reply, Sender, oid_of, staged_files
 SIZE = 3_000_000
 
 
-@pytest.fixture
-def sender(server: Hub, unique: Callable[[str], str]) -> Sender:
-    return Sender(server, server.user(unique("sender")))
+@pytest.fixture(scope="module")
+def sender(server: Hub) -> Sender:
+    return Sender(server, server.user("browser-sender"))
 
 
 @pytest.fixture
-def repo(sender: Sender) -> str:
-    return sender.create("large")
+def repo(sender: Sender, unique: Callable[[str], str]) -> str:
+    return sender.create(unique("large"))
 
 
 def test_file_sent_in_pieces_is_hashed_by_the_server_and_committed(sender: Sender, repo: str) -> None:
@@ -118,7 +118,7 @@ def test_malformed_beginning_is_refused_by_name(
 def test_only_who_may_write_begins_an_upload(sender: Sender, repo: str, unique: Callable[[str], str]) -> None:
     stranger = Sender(sender.hub, sender.hub.user(unique("stranger")))
     body = {"path": "a.bin", "size": 1}
-    public = sender.create("public", visibility="public")
+    public = sender.create(unique("public"), visibility="public")
     assert stranger("POST", f"/api/models/{repo}/uploads", body).status == 404
     assert stranger("POST", f"/api/models/{public}/uploads", body).status == 403
     assert Sender(sender.hub, None)("POST", f"/api/models/{public}/uploads", body).status == 401

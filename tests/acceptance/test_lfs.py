@@ -112,7 +112,7 @@ def test_git_lfs_pushes_in_parts_by_the_agent_of_hf(
     git("commit", "-qm", "Two files", cwd=work)
     trace = git.run("push", cwd=work, GIT_TRACE="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
     assert trace.returncode == 0, trace.stderr
-    assert "xfer: started custom adapter process" in trace.stderr
+    assert "starting up custom transfer process" in trace.stderr
     git("clone", "-q", remote, tmp_path / "again")
     assert (tmp_path / "again" / "model.bin").read_bytes() == content
     assert (tmp_path / "again" / "small.bin").read_bytes() == b"small"

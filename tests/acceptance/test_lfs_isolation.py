@@ -25,13 +25,18 @@ class Scene:
     secret: bytes
 
 
+@pytest.fixture(scope="module")
+def people(server: Hub) -> tuple[Sender, Sender]:
+    return Sender(server, server.user("lfs-alice")), Sender(server, server.user("lfs-bob"))
+
+
 @pytest.fixture
-def scene(server: Hub, unique: Callable[[str], str]) -> Scene:
-    alice, bob = (Sender(server, server.user(unique(name))) for name in ("alice", "bob"))
-    private, secret = alice.create("private"), os.urandom(SIZE)
+def scene(people: tuple[Sender, Sender], unique: Callable[[str], str]) -> Scene:
+    alice, bob = people
+    private, secret = alice.create(unique("private")), os.urandom(SIZE)
     alice.send(private, secret)
     assert alice.commit(private, "secret.bin", secret).status == 200
-    return Scene(alice, bob, private, bob.create("mine"), secret)
+    return Scene(alice, bob, private, bob.create(unique("mine")), secret)
 
 
 def test_batch_of_a_stranger_asks_for_the_bytes_as_if_nobody_had_them(scene: Scene) -> None:
@@ -121,24 +126,26 @@ def test_stranger_with_the_very_bytes_may_use_them(scene: Scene) -> None:
     assert scene.bob("GET", f"/{scene.bobs}/resolve/main/same.bin").body == scene.secret
 
 
-def test_receipt_for_one_repository_opens_no_other(scene: Scene) -> None:
+def test_receipt_for_one_repository_opens_no_other(scene: Scene, unique: Callable[[str], str]) -> None:
     scene.bob.send(scene.bobs, scene.secret)
-    other = scene.bob.create("other")
+    other = scene.bob.create(unique("other"))
     assert "actions" in scene.bob.batch(other, scene.secret)[0]
     assert scene.bob.commit(other, "same.bin", scene.secret).status == 400
 
 
-def test_object_of_a_public_repository_need_not_be_sent_again(scene: Scene) -> None:
-    public = scene.alice.create("public", visibility="public")
-    scene.alice.send(public, scene.secret)
+def test_object_of_a_public_repository_need_not_be_sent_again(
+    scene: Scene, unique: Callable[[str], str]
+) -> None:
+    public = scene.alice.create(unique("public"), visibility="public")
     assert scene.alice.commit(public, "open.bin", scene.secret).status == 200
     assert scene.bob.batch(scene.bobs, scene.secret) == [{"oid": oid_of(scene.secret), "size": SIZE}]
     assert scene.bob.commit(scene.bobs, "same.bin", scene.secret).status == 200
 
 
-def test_reader_may_fetch_but_not_send_and_nobody_may_send_to_a_public_repository(scene: Scene) -> None:
-    public = scene.alice.create("public", visibility="public")
-    scene.alice.send(public, scene.secret)
+def test_reader_may_fetch_but_not_send_and_nobody_may_send_to_a_public_repository(
+    scene: Scene, unique: Callable[[str], str]
+) -> None:
+    public = scene.alice.create(unique("public"), visibility="public")
     scene.alice.commit(public, "open.bin", scene.secret)
     nobody = Sender(scene.bob.hub, None)
     body = {"operation": "upload", "objects": [{"oid": oid_of(scene.secret), "size": SIZE}]}
