@@ -25,7 +25,8 @@ def test_accounts_are_made_before_the_first_start(hub: Hub, visit: Callable[[Hub
         "user", "create", "_Bot", "--email", "bot@example.org", "--full-name", "The Bot", "--admin"
     )
     assert made == {
-        "id": made["id"], "name": "_Bot", "fullName": "The Bot", "email": "bot@example.org", "admin": True, "active": True,
+        "id": made["id"], "name": "_Bot", "fullName": "The Bot", "email": "bot@example.org",
+        "admin": True, "active": True,
     }  # fmt: skip
     assert (
         hub.cli(
@@ -38,7 +39,11 @@ def test_accounts_are_made_before_the_first_start(hub: Hub, visit: Callable[[Hub
     hub.start()
     try:
         assert Client("current", python_of("current"), hub.data.parent, hub.url, token).call(
-            "import huggingface_hub as h; me = h.whoami(); result = [me['name'], me['orgs'][0]['name'], me['orgs'][0]['roleInOrg']]"
+            """
+            import huggingface_hub as h
+            me = h.whoami()
+            result = [me["name"], me["orgs"][0]["name"], me["orgs"][0]["roleInOrg"]]
+            """
         ) == ["ann", "acme", "admin"]
         somebody = visit(hub)
         somebody.sign_in("ann")

@@ -112,8 +112,7 @@ def test_unknown_names_are_not_found(client: Client) -> None:
 
 def test_login_command_stores_the_token_under_its_name(client: Client, user: User) -> None:
     signed_out = client.signed_in(None)
-    words = ["auth", "login"] if client.name != "hub-0.36" else ["auth", "login"]
-    done = signed_out.hf(*words, "--token", user.token)
+    done = signed_out.hf("auth", "login", "--token", user.token)
     assert done.returncode == 0, done.stderr
     who = signed_out.hf("auth", "whoami")
     assert user.name in who.stdout

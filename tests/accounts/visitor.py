@@ -27,11 +27,20 @@ class Visitor:
     def send(
         self, path: str, form: str = "", files: dict[str, Any] | None = None, **fields: Any
     ) -> httpx.Response:
-        """Opens a page, fills in its form and sends it to `form` (or to the page itself)."""
+        """Opens a page, fills in its form and sends it to `form` (or to the page itself).
+
+        A field may be a function of the page's text.
+        """
         opened = self.get(path)
+        fields = {name: value(opened.text) if callable(value) else value for name, value in fields.items()}
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', opened.text)
         data = {**fields, "csrfmiddlewaretoken": found.group(1) if found else ""}
         return self._http.post(form or str(opened.url), data=data, files=files, headers={"Origin": self.url})
+
+    def pose_as(self, host: str) -> None:
+        """Sends another Host from now on, as somebody with a program of their own can."""
+        self._http.headers["Host"] = host
+        self.url = f"http://{host}"
 
     def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
         """Signs in by the form."""
