@@ -131,6 +131,7 @@ class Api:
             "routing_path": routing_path(path.encode()),
             "origin": Origin(self.base_url, "127.0.0.1", False),
             "request_id": "test",
+            "raw_path": path.encode(),
             "method": method,
         }
         environ = {

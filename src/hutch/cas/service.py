@@ -51,6 +51,16 @@ class StoredObject:
         return place.path
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """An object as one repository has it: the link's key, SHA-256, size in bytes, and since when."""
+
+    id: int
+    oid: str
+    size: int
+    created_at: datetime
+
+
 def known(
     actor: Actor, repo_id: int, oids: Iterable[str], readable: QuerySet[Any] | None = None
 ) -> dict[str, int]:

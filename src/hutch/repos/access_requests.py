@@ -61,6 +61,11 @@ def cancel(actor: Actor, repo: RepoRow) -> None:
         raise NotFound("You have no request for access to this repository")
 
 
+def own(actor: Actor, repo: RepoRow) -> AccessRequest | None:
+    """The actor's own request; None if there is none."""
+    return AccessRequest.objects.filter(repo_id=repo.id, user_id=actor.user_id or 0).first()
+
+
 def requests(actor: Actor, repo: RepoRow, status: str) -> QuerySet[AccessRequest]:
     """The requests with that status, oldest first. Raises BadRequest, Forbidden."""
     require(actor, "repo.admin", repo)

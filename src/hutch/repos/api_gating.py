@@ -40,20 +40,6 @@ def ask_access(request: HttpRequest, type_: str, repo_id: str) -> Any:
     return {"status": access_requests.ask(actor, repo, fields).status}
 
 
-@router.get(
-    "/api/{kinds:type_}/{repoid:repo_id}/user-access-request/{seg:status}", summary="List access requests"
-)
-def list_requests(request: HttpRequest, type_: str, repo_id: str, status: str) -> Any:
-    actor = actor_of(request)
-    repo = find_repo(actor, type_, repo_id, "repo.view")
-    limit = paging.limit_of(request.GET.get("limit"), 100, _MOST_LISTED)
-    found = access_requests.requests(actor, repo, status).filter(pk__gt=cursor_key(request) or 0)
-    rows = list(found[: limit + 1])
-    shown = rows[:limit]
-    following = paging.encode_cursor([shown[-1].pk]) if len(rows) > limit else None
-    return page(request, [access_requests.shape(row) for row in shown], following)
-
-
 @router.post(
     "/api/{kinds:type_}/{repoid:repo_id}/user-access-request/handle", summary="Answer an access request"
 )
@@ -85,3 +71,18 @@ def cancel(request: HttpRequest, type_: str, repo_id: str) -> Any:
     actor = actor_of(request)
     access_requests.cancel(actor, find_repo(actor, type_, repo_id, "repo.view"))
     return {}
+
+
+# Behind the words above, which are no statuses.
+@router.get(
+    "/api/{kinds:type_}/{repoid:repo_id}/user-access-request/{seg:status}", summary="List access requests"
+)
+def list_requests(request: HttpRequest, type_: str, repo_id: str, status: str) -> Any:
+    actor = actor_of(request)
+    repo = find_repo(actor, type_, repo_id, "repo.view")
+    limit = paging.limit_of(request.GET.get("limit"), 100, _MOST_LISTED)
+    found = access_requests.requests(actor, repo, status).filter(pk__gt=cursor_key(request) or 0)
+    rows = list(found[: limit + 1])
+    shown = rows[:limit]
+    following = paging.encode_cursor([shown[-1].pk]) if len(rows) > limit else None
+    return page(request, [access_requests.shape(row) for row in shown], following)

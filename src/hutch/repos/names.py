@@ -16,7 +16,7 @@ from hutch.repos.models import Repo, RepoType
 MAX_NAME_CHARACTERS = 96
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 # Words that follow a namespace in an address of the hub.
-_RESERVED_NAMES = frozenset({"settings", "followers", "following", "likes", "members", "teams", "new"})
+_RESERVED_NAMES = frozenset({"settings", "followers", "following", "likes", "members", "teams", "new", "discussions"})
 
 _NAMESPACE_SQL = "SELECT id, name, is_organization FROM accounts_namespace WHERE lower_name = %s"
 

@@ -85,7 +85,9 @@ def detail(repo: RepoRow, pull: Pull, base_url: str, *, with_diff: bool) -> Shap
     base_ref = HEADS + pull.base_branch
     base = pull.merged_onto_oid or git_refs.read_ref(git, base_ref)
     commits = [_commit(pull, commit, who) for commit in _commits(git, base, head)]
-    lines = sorted([*(event(each, who) for each in told), *commits], key=lambda each: each["createdAt"])
+    # what it was opened with comes first, whatever the clocks of its commits say
+    first, *later = [event(each, who) for each in told]
+    lines = [first, *sorted([*later, *commits], key=lambda each: each["createdAt"])]
     changes: Shape = {"base": base_ref}
     if pull.merge_oid:
         changes["mergeCommitId"] = pull.merge_oid
