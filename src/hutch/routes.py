@@ -65,5 +65,10 @@ for _router in (api_lists.router, api_read.router, api_info.router, api_info.rou
 
 urlpatterns = [
     path("", api.urls),
+    path("", include("hutch.web.urls")),
     path("", include("hutch.accounts.urls")),
+    path("", include("hutch.repos.urls")),  # its last addresses fit nearly everything
 ]
+handler404 = "hutch.web.pages.missing"
+handler403 = "hutch.web.pages.refused"
+handler500 = "hutch.web.pages.failed"

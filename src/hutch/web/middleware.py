@@ -44,13 +44,20 @@ class PageMiddleware:
         status, headers, body = error_answer(error, request.META["hutch.scope"])
         if not wants_page(request):
             return HttpResponse(body, status=status, headers=headers)
-        answer = render(request, "web/error.html", {"error": error, "status": status}, status=status)
-        for key, value in headers.items():
-            if key not in ("Content-Type", "WWW-Authenticate"):
-                answer[key] = value
-        return answer
+        return error_page(request, error, status)
+
+
+def error_page(request: HttpRequest, error: HutchError, status: int) -> HttpResponse:
+    """An error as a person reads it, with the headers that clients read."""
+    answer = render(request, "web/error.html", {"error": error, "status": status}, status=status)
+    for key, value in error.headers().items():
+        answer[key] = value
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a person is looking."""
-    return not request.path_info.startswith(("/api/", "/oauth/")) and "text/html" in request.META.get("HTTP_ACCEPT", "")
+    """Whether a person is looking: a program says what it accepts, or who it is by a header."""
+    if request.path_info.startswith(("/api/", "/oauth/")) or "HTTP_AUTHORIZATION" in request.META:
+        return False
+    return "text/html" in request.META.get("HTTP_ACCEPT", "")

@@ -1,4 +1,5 @@
-// What HTML cannot do by itself: copy buttons and the choice of light or dark. Pages work without it.
+// What HTML cannot do by itself: copy buttons, the choice of light or dark, long lists that are searched, lines that
+// wrap, and links to headings of cards. Pages work without it.
 "use strict";
 
 function copyText(text) {
@@ -19,9 +20,11 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const source = button.dataset.copyFrom ? document.querySelector(button.dataset.copyFrom) : null;
   const text = source ? (source.value ?? source.textContent) : button.dataset.copy;
-  const label = button.textContent;
-  copyText(text).then(() => { button.textContent = "Copied"; }, () => { button.textContent = "Press Ctrl+C"; })
-    .finally(() => setTimeout(() => { button.textContent = label; }, 1600));
+  if (button.dataset.label !== undefined) return; // still says what became of the last click
+  button.dataset.label = "";
+  const shown = [...button.childNodes];
+  copyText(text.trim()).then(() => button.replaceChildren("Copied"), () => button.replaceChildren("Press Ctrl+C"))
+    .finally(() => setTimeout(() => { button.replaceChildren(...shown); delete button.dataset.label; }, 1600));
 });
 
 document.addEventListener("click", (event) => { // an open menu closes when something else is clicked
@@ -42,3 +45,32 @@ if (themeButton) {
     try { localStorage.setItem("hutch-theme", document.documentElement.dataset.theme); } catch { /* private window */ }
   });
 }
+
+for (const panel of document.querySelectorAll("[data-filter-list]")) { // a list of many links gets a field to search it
+  const field = document.createElement("input");
+  field.type = "search";
+  field.placeholder = "Find";
+  field.setAttribute("aria-label", "Find in this list");
+  field.addEventListener("input", () => {
+    const word = field.value.trim().toLowerCase();
+    for (const link of panel.querySelectorAll("a")) link.hidden = !link.textContent.toLowerCase().includes(word);
+  });
+  panel.prepend(field);
+  panel.closest("details")?.addEventListener("toggle", (event) => { if (event.target.open) field.focus(); });
+}
+
+for (const button of document.querySelectorAll("[data-wrap]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const isOn = document.querySelector(button.dataset.wrap).classList.toggle("wrapped");
+    button.setAttribute("aria-pressed", String(isOn));
+  });
+}
+
+// Names in cards carry a prefix, so that none meets one of the page's own; addresses from elsewhere do not know it.
+function showNamed() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  if (name && !document.getElementById(name)) document.getElementById(`c-${name}`)?.scrollIntoView();
+}
+addEventListener("hashchange", showNamed);
+showNamed();

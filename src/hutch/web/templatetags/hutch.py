@@ -1,4 +1,4 @@
-"""What templates may call: addresses of static files, sizes, ages."""
+"""What templates may call: addresses of static files, drawings, sizes, counts, ages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hutch.core import clock
+from hutch.web import icons
 from hutch.web.assets import asset_url
 
 register = template.Library()
@@ -20,6 +21,23 @@ _AGES = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"
 def asset(name: str) -> str:
     """The address of a static file, with its content's hash so that it may be cached for ever."""
     return asset_url("".join(name))  # pathlib takes no SafeString, which a template's words are
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16) -> SafeString:
+    """A small drawing beside a word."""
+    return icons.icon(name, size)
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """A number as people read it: 999, 1.2k, 3.4M."""
+    value = float(number or 0)
+    for unit in ("", "k", "M", "B"):
+        if value < 999.5 or unit == "B":
+            return f"{value:.0f}{unit}" if not unit or value >= 99.5 else f"{value:.1f}{unit}".replace(".0", "")
+        value /= 1000
+    return ""
 
 
 @register.filter
