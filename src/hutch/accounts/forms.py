@@ -103,7 +103,7 @@ class Avatar(forms.Form):
 class NewToken(forms.Form):
     """An access token."""
 
-    name = forms.CharField(label="Name", max_length=96, help_text="What it is for, such as `laptop`.")
+    name = forms.CharField(label="Name", max_length=96, help_text="What it is for, such as laptop.")
     role = forms.ChoiceField(
         label="What it may do", widget=forms.RadioSelect, initial="read",
         choices=[("read", "Read"), ("write", "Read and write"), ("fineGrained", "Only what is chosen below")],
