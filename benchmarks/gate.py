@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Gate:
-    """Closed at first. `deaths` counts the ends of the hub, so that a writer knows whether its failure is one."""
+    """Closed at first. `deaths` counts the ends of the hub, `may_die` says that one is due: such failures are none."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -18,6 +18,7 @@ class Gate:
         self._at_work = 0
         self._sending = 0
         self.deaths = 0
+        self.may_die = False
 
     def enter(self) -> bool:
         """Waits until writing is allowed; False when the run is over."""

@@ -1,8 +1,8 @@
 """`make torture N=200`: kills the hub over and over amid uploads, commits and pushes, and looks for anything lost.
 
-A run is a seed: what is written and when the hub dies. Each kill ends the whole process tree by SIGKILL, at a moment
-when bytes are in flight or at a fault point between two steps of a write. The hub then starts again on the same port and
-folder, `hutch fsck` checks it, and every acknowledged write must be there. Exits 1 on any loss.
+A run is a seed: what is written and when the hub dies. Each kill ends the whole process tree by SIGKILL, when bytes are
+in flight or at a fault point between two steps of a write. The hub starts again on the same port and folder at once,
+`hutch fsck` checks it, and every acknowledged write must be there. Exits 1 on any loss.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ class Torture:
         self.hub.start()
         if not self.run.gate.wait_for_rest(REST_LIMIT_S):
             self.problems.append(f"kill {self.tally.kills}: a writer hangs after the hub is back")
+        self.run.gate.may_die = False
         found = [*self.verdict.problems(), *self.run.problems]
         self.run.problems.clear()
         self.problems += [f"kill {self.tally.kills} ({fault or 'a moment'}): {what}" for what in found]
@@ -114,6 +115,7 @@ class Torture:
         self.hub.settings["fault"] = f"{fault}:{self.dice.randrange(1, 6)}"
         self.hub.start()
         del self.hub.settings["fault"]
+        self.run.gate.may_die = True
         self.run.gate.open()
         deadline = time.monotonic() + FAULT_LIMIT_S
         while (
@@ -144,7 +146,7 @@ class Torture:
         ledger, tally = self.run.ledger, self.tally
         return "\n".join(
             [
-                f"{tally.kills} kills, {tally.by_fault} of them at a fault point, {tally.at_work} writers at work when killed",
+                f"{tally.kills} kills, {tally.by_fault} of them at a fault point, {tally.at_work} writers at work then",
                 f"{ledger.count('acked')} writes acknowledged ({self.verdict.survived} of them told only by the hub "
                 f"itself), {ledger.count('gone')} never happened, {ledger.count('refused')} refused",
                 *self.problems[:50],

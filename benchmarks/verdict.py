@@ -74,7 +74,9 @@ class Verdict:
             if write.state != "acked" or write.is_checked:
                 continue
             answer = self.http.head(write.url)
-            if answer.status_code != 200:
+            if write.kind == "part" and answer.status_code == 404 and self._known(write.repo, [write]):
+                write.is_checked = True  # the whole object is there; only its answer was lost
+            elif answer.status_code != 200:
                 yield f"an acknowledged {write.kind} answers {answer.status_code}: {write}"
             elif write.kind == "part" and answer.headers["etag"] != write.answer:
                 yield f"an acknowledged part has other bytes: {write}"
@@ -87,18 +89,20 @@ class Verdict:
             if not write.is_checked and write.state in ("acked", "sent"):
                 by_repo[write.repo].append(write)
         for repo, writes in by_repo.items():
-            asked = [{"oid": write.oid, "size": write.size} for write in writes]
-            question = {"operation": "upload", "transfers": ["basic"], "objects": asked}
-            answer = self.http.post(f"/{repo}.git/info/lfs/objects/batch", json=question).json()
-            known = {
-                each["oid"] for each in answer["objects"] if "actions" not in each and "error" not in each
-            }
+            known = self._known(repo, writes)
             for write in writes:
                 if write.state == "acked" and write.oid not in known:
                     yield f"an acknowledged object is gone: {write}"
                 if write.state == "sent":
                     self._adopt(write, write.oid in known)
                 write.is_checked = True
+
+    def _known(self, repo: str, writes: list[Write]) -> set[str]:
+        """The objects of these writes that need not be sent again."""
+        asked = [{"oid": write.oid, "size": write.size} for write in writes]
+        question = {"operation": "upload", "transfers": ["basic"], "objects": asked}
+        answer = self.http.post(f"/{repo}.git/info/lfs/objects/batch", json=question).json()
+        return {each["oid"] for each in answer["objects"] if "actions" not in each and "error" not in each}
 
     def _history(self, repo: str, writes: list[Write]) -> Iterator[str]:
         try:
