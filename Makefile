@@ -51,7 +51,7 @@ bench: setup ## measure against named peers, write docs/benchmarks.md, fail belo
 	$(VENV)/python benchmarks/run.py $(ARGS)
 
 torture: setup ## kill the server N times at seeded moments, then check what it had acknowledged
-	$(VENV)/python benchmarks/torture.py --kills $(N) $(ARGS)
+	$(VENV)/python -m benchmarks.torture --kills $(N) $(ARGS)
 
 lock: ## resolve every environment anew and write the locks
 	scripts/lock.sh

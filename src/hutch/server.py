@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
-from hutch.core.errors import Conflict
+from hutch.core.errors import BadRequest, Conflict
 from hutch.settings import Settings, current
 
 _PR_SET_PDEATHSIG = 1
@@ -27,9 +28,12 @@ _CLAIM_WITHIN_S = 3  # a killed predecessor's worker may need a moment to die
 def run() -> None:
     """Serves until SIGTERM or SIGINT; prints `Hutch is ready at URL` once `/health` answers.
 
-    Raises Conflict if the address is taken or another server works on the same data folder.
+    Raises Conflict if the address is taken or another server works on the same data folder, BadRequest for a
+    certificate that does not fit its key.
     """
     settings = current()
+    if settings.tls_cert and settings.tls_key:
+        check_tls(settings.tls_cert, settings.tls_key)
     _check_address(settings)
     claim = _claim(settings)
     granian = Granian(
@@ -48,6 +52,22 @@ def run() -> None:
     threading.Thread(target=_announce, args=(_local_url(settings),), daemon=True).start()
     granian.serve()
     os.close(claim)
+
+
+def check_tls(cert: Path, key: Path) -> None:
+    """Raises BadRequest unless the two files can be read and belong together."""
+    for path, name in ((cert, "tls_cert"), (key, "tls_key")):
+        if not os.access(path, os.R_OK):
+            raise BadRequest(f"The {name} {path} cannot be read", field=name, value=str(path))
+    try:
+        # Without the password OpenSSL would ask for one at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise BadRequest(
+            f"The tls_cert {cert} and the tls_key {key} do not belong together, or one is no unencrypted PEM file ({error})",
+            field="tls_key",
+            value=str(key),
+        ) from error
 
 
 def die_with_parent() -> None:

@@ -60,6 +60,31 @@ def test_upload_goes_on_after_a_broken_line_a_reload_and_a_restart(fresh_server:
     assert staged_files(fresh_server) == []
 
 
+@pytest.mark.parametrize("fault", ["storage.before_rename", "storage.after_put", "cas.after_row"])
+def test_a_crash_while_a_whole_upload_is_taken_in_does_not_ask_for_its_bytes_again(
+    new_hub: Callable[..., Hub], fault: str
+) -> None:
+    hub = new_hub().start()
+    try:
+        sender, content = Sender(hub, hub.user("owner")), os.urandom(SIZE)
+        repo = sender.create("large")
+        hub.stop()
+        hub.settings["fault"] = fault
+        hub.start()
+        url = _begin(sender, repo, "a.bin", SIZE, fingerprint="f")["url"]
+        with pytest.raises(OSError):
+            _append(sender, url, 0, content)
+        del hub.settings["fault"]
+        hub.kill()
+        hub.start()
+        assert _begin(sender, repo, "a.bin", SIZE, fingerprint="f")["offset"] == SIZE
+        assert _append(sender, url, SIZE, b"").json["oid"] == oid_of(content)
+        assert sender.commit(repo, "a.bin", content).status == 200
+        assert staged_files(hub) == []
+    finally:
+        hub.kill()
+
+
 def test_answer_that_was_lost_is_given_again(sender: Sender, repo: str) -> None:
     content = os.urandom(1000)
     url = _begin(sender, repo, "a.bin", 1000, fingerprint="f")["url"]

@@ -47,6 +47,22 @@ def test_an_upload_goes_on_where_it_stopped(staging: Staging, upload: Resumable)
     again.close()
 
 
+def test_an_upload_that_a_store_adopted_is_told_again_until_it_is_discarded(
+    staging: Staging, upload: Resumable
+) -> None:
+    store = LocalBlobStore(staging.root.parent / "blobs")
+    with upload.append_at(0) as append:
+        append.write(CONTENT)
+    staged = upload.finish(len(CONTENT))
+    store.put("lfs/one", staged)
+    again = Resumable(staging, "browser-1")  # after a crash that left no row
+    assert again.offset() == len(CONTENT)
+    assert again.finish(len(CONTENT)) == staged
+    assert store.put("lfs/one", again.finish(len(CONTENT))).size == len(CONTENT)
+    again.discard()
+    assert again.offset() == 0
+
+
 def test_what_came_before_the_line_broke_stays(upload: Resumable) -> None:
     with pytest.raises(ConnectionResetError), upload.append_at(0) as append:
         append.write(CONTENT[:1_500_000])

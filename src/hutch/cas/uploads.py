@@ -14,7 +14,7 @@ from hutch.core import clock
 from hutch.core.errors import BadRequest, NotFound, PayloadTooLarge, shown
 from hutch.core.permissions import Actor
 from hutch.settings import current
-from hutch.storage.errors import SizeMismatch
+from hutch.storage.errors import BlobNotFound, SizeMismatch
 from hutch.storage.parts import Part, Parts
 from hutch.storage.port import Staged
 from hutch.storage.resumable import Append, Resumable
@@ -153,7 +153,11 @@ def hash_whole(row: Upload) -> Staged:
 
 def finish(row: Upload, staged: Staged) -> str:
     """Takes a hashed upload into storage; returns its SHA-256, which the upload keeps for whoever asks again."""
-    stored = service.receive(row.user_id, row.repo_id, staged)
+    try:
+        stored = service.receive(row.user_id, row.repo_id, staged)
+    except BlobNotFound:  # storage lost what it had adopted: the sender begins anew
+        Resumable(stores.staging(), row.staging_id).discard()
+        raise
     Upload.objects.filter(pk=row.pk).update(sha256=stored.oid, touched_at=clock.now())
     Resumable(stores.staging(), row.staging_id).discard()
     return stored.oid

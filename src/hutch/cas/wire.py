@@ -125,6 +125,8 @@ async def _append(receive: Receive, row: Upload, at: int) -> int:
         if at != row.size_bytes:
             raise OffsetMismatch(offset=row.size_bytes, asked=at)
         return at
+    if at and at == row.size_bytes == await threads.run_disk(uploads.offset, row):
+        return at  # all is here; what is left is to take it in
     body = Body(receive)
     appending = await threads.run_disk(uploads.append, row, at)
     try:
