@@ -27,9 +27,7 @@ def ask(actor: Actor, repo: RepoRow, fields: dict[str, Any] | None = None) -> Ac
 
     Asking twice changes nothing. Raises Unauthorized (nobody), BadRequest (no gate, or too much in `fields`).
     """
-    if actor.is_nobody or actor.user_id is None:
-        raise Unauthorized("Sign in to ask for access")
-    require(actor, "repo.view", repo)
+    _require_voice(actor, repo)
     if not repo.gated:
         raise BadRequest("This repository is not gated", field="gated")
     kept = _checked(fields or {})
@@ -56,6 +54,7 @@ def ask(actor: Actor, repo: RepoRow, fields: dict[str, Any] | None = None) -> Ac
 
 def cancel(actor: Actor, repo: RepoRow) -> None:
     """Takes back one's own request; an accepted one too. Raises NotFound where there is none."""
+    _require_voice(actor, repo)
     gone, _ = AccessRequest.objects.filter(repo_id=repo.id, user_id=actor.user_id or 0).delete()
     if not gone:
         raise NotFound("You have no request for access to this repository")
@@ -64,6 +63,14 @@ def cancel(actor: Actor, repo: RepoRow) -> None:
 def own(actor: Actor, repo: RepoRow) -> AccessRequest | None:
     """The actor's own request; None if there is none."""
     return AccessRequest.objects.filter(repo_id=repo.id, user_id=actor.user_id or 0).first()
+
+
+# Not by a token that may only read: an automatic gate opens for whoever asks.
+def _require_voice(actor: Actor, repo: RepoRow) -> None:
+    if actor.is_nobody:
+        raise Unauthorized("Sign in to ask for access")
+    require(actor, "repo.view", repo)
+    require(actor, "repo.discuss", repo)
 
 
 def requests(actor: Actor, repo: RepoRow, status: str) -> QuerySet[AccessRequest]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from hutch.core.errors import NotFound, RepoNotFound
-from hutch.core.permissions import Actor, require
+from hutch.core.permissions import Actor, allows, require
 from hutch.repos import gating
 from hutch.repos import permissions as _permissions  # noqa: F401  (registers the actions)
 from hutch.settings import current
@@ -83,7 +83,13 @@ def find_repo(actor: Actor, type_: str, full_name: str, action: str = "repo.read
     Raises RepoNotFound if there is none or the actor may not see it: both answer the same. `repo.read` opens files and
     history, so it raises GatedRepo too (`gating.require_access`).
     """
-    row = _one(_BY_NAME, [type_, full_name.lower()]) or _one(_BY_REDIRECT, [type_, full_name.lower()])
+    # Before the look-up: a view's actor is made when it is first asked, and may be refused, row or no row.
+    if actor.is_nobody and not actor.sees_public:
+        raise RepoNotFound()
+    name = [type_, full_name.lower()]
+    row = _one(_BY_NAME, name)
+    if row is None or not allows(actor, "repo.view", row):
+        row = _one(_BY_REDIRECT, name)  # for what may not be seen as for what is not there
     if row is None:
         raise RepoNotFound()
     require(actor, action, row)
