@@ -175,9 +175,9 @@ class ByParts(Writer):
     def step(self) -> None:
         """Uploads the parts that are missing, and commits."""
         if not self.content:
-            self.content = self.bytes(2_000_000) + self.dice.randbytes(1_000_000)
-            self.parts: dict[int, Write] = {}
-            self.action: dict[str, Any] = self.batch(self.content, "basic", "multipart")["actions"]["upload"]
+            content = self.bytes(2_000_000) + self.dice.randbytes(1_000_000)
+            self.action: dict[str, Any] = self.batch(content, "basic", "multipart")["actions"]["upload"]
+            self.content, self.parts = content, dict[int, Write]()
         step = int(self.action["header"]["chunk_size"])
         for number in range(1, -(-len(self.content) // step) + 1):
             if number not in self.parts:
@@ -204,6 +204,7 @@ class ByBrowser(Writer):
     """A browser's way: pieces at offsets, resumed after a crash where the hub says, then a commit."""
 
     content = b""
+    last: Write | None = None
 
     def step(self) -> None:
         """Sends the pieces that are missing, and commits."""

@@ -64,7 +64,8 @@ def check_tls(cert: Path, key: Path) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
     except (ssl.SSLError, OSError, ValueError) as error:
         raise BadRequest(
-            f"The tls_cert {cert} and the tls_key {key} do not belong together, or one is no unencrypted PEM file ({error})",
+            f"The tls_cert {cert} and the tls_key {key} do not belong together, or one is not a PEM file without "
+            f"password ({error})",
             field="tls_key",
             value=str(key),
         ) from error

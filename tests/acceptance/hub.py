@@ -37,11 +37,13 @@ class Hub:
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "tls_cert" in self.settings else "http"
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -62,7 +64,7 @@ class Hub:
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", self.data],
+                [PROGRAM, "serve", "--host", self.host, "--port", str(self.port), "--data", self.data],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
