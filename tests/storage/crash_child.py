@@ -38,13 +38,14 @@ def main(root: Path, seed: int, fault: str = "", passes: int = 0) -> None:
                 staged = upload.finish(None, digest)
             store.put(content_key("lfs", digest), staged)
         elif way == 1:
-            parts = Parts(staging, f"parts-{number}")
-            half = len(content) // 2
+            half = -(-len(content) // 2)
+            parts = Parts(staging, f"parts-{number}", len(content), half)
             for index, piece in enumerate((content[:half], content[half:]), 1):
-                with staging.create() as upload:
-                    upload.write(piece)
-                    parts.put(index, upload.finish())
-            store.put(content_key("lfs", digest), parts.assemble(len(content), digest))
+                with parts.begin(index) as file:
+                    file.write(piece)
+                    file.finish()
+            with parts.seal(digest) as staged:
+                store.put(content_key("lfs", digest), staged)
             parts.discard()
         else:
             resumable = Resumable(staging, f"tail-{number}")

@@ -47,30 +47,36 @@ def test_a_refused_upload_costs_no_sync(staging: Staging, synced: list[str]) -> 
     assert synced == []
 
 
-def test_a_part_is_acknowledged_after_its_name_is_synced(
-    staging: Staging, stage: Stage, synced: list[str]
+def test_a_part_is_acknowledged_after_its_bytes_and_its_name_are_synced(
+    staging: Staging, synced: list[str]
 ) -> None:
-    staged = stage(b"x")
-    Parts(staging, "upload").put(1, staged)
-    assert synced == [staged.path.name, "uploads", "staging", "upload"]
+    parts = Parts(staging, "upload", 2, 1)
+    with parts.begin(1) as file:
+        file.write(b"x")
+        assert synced == ["uploads", "staging", "upload"]
+        synced.clear()
+        file.finish()
+    assert synced == ["whole", "upload"]
 
 
-def test_joined_parts_are_synced(staging: Staging, stage: Stage, synced: list[str]) -> None:
-    parts = Parts(staging, "upload")
-    parts.put(1, stage(b"x"))
+def test_a_part_begun_again_is_forgotten_for_good_first(staging: Staging, synced: list[str]) -> None:
+    parts = Parts(staging, "upload", 2, 1)
+    with parts.begin(1) as file:
+        file.write(b"x")
+        file.finish()
     synced.clear()
-    staged = parts.assemble()
-    assert synced == [staged.path.name]
+    parts.begin(1).abort()
+    assert synced == ["uploads", "staging", "upload"]
 
 
-def test_a_part_sent_again_is_younger_than_the_one_before(staging: Staging, stage: Stage) -> None:
-    parts = Parts(staging, "upload")
-    second = stage(b"second")
-    os.utime(second.path, (1, 1))
-    parts.put(1, stage(b"first"))
-    parts.put(1, second)
-    (left,) = staging.upload_folder("upload").iterdir()
-    assert left.stat().st_mtime > 1
+def test_a_sealed_upload_is_synced(staging: Staging, synced: list[str]) -> None:
+    parts = Parts(staging, "upload", 1, 1)
+    with parts.begin(1) as file:
+        file.write(b"x")
+        file.finish()
+    synced.clear()
+    parts.seal().close()
+    assert synced == ["uploads", "staging", "whole"]
 
 
 def test_an_appended_piece_is_synced_before_the_new_offset_is_told(
@@ -86,7 +92,7 @@ def test_an_appended_piece_is_synced_before_the_new_offset_is_told(
     assert upload.offset() == 1
     assert synced == ["tail", "tail"]
     upload.finish(1, hashlib.sha256(b"x").hexdigest())
-    assert synced == ["tail", "tail", "tail"]
+    assert synced == ["tail", "tail", "tail", "whole.new", "upload"]
 
 
 def test_a_folder_lock_has_one_holder(tmp_path: Path) -> None:

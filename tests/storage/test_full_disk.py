@@ -62,16 +62,25 @@ def test_a_full_disk_refuses_the_upload_and_keeps_every_blob(small_disk: Path) -
     staging.close()
 
 
-def test_parts_that_cannot_be_joined_stay_and_a_resumed_upload_keeps_what_fitted(small_disk: Path) -> None:
+def test_a_part_that_does_not_fit_leaves_the_others_and_a_resumed_upload_keeps_what_fitted(
+    small_disk: Path,
+) -> None:
     staging = Staging(small_disk / "staging", reserve_bytes=0)
-    parts = Parts(staging, "p")
-    for number in (1, 2):
-        with staging.create() as upload:
-            upload.write(os.urandom(5 << 19))
-            parts.put(number, upload.finish())
+    parts = Parts(staging, "p", 9 << 20, 5 << 19)
+    for number in (1, 3):
+        with parts.begin(number) as file:
+            file.write(os.urandom(5 << 19))
+            file.finish()
+    blocker = small_disk / "blocker"
+    with parts.begin(2) as file:
+        blocker.write_bytes(bytes(2 << 20))
+        with pytest.raises(InsufficientStorage, match="No space left"):
+            file.write(os.urandom(5 << 19))
+            file.finish()
     with pytest.raises(InsufficientStorage, match="do not fit"):
-        parts.assemble()
-    assert [part.number for part in parts.stored()] == [1, 2]
+        parts.begin(2)
+    assert [part.number for part in parts.stored()] == [1, 3]
+    blocker.unlink()
     resumable = Resumable(staging, "r")
     content = os.urandom(6 << 20)
     with pytest.raises(InsufficientStorage), resumable.append_at(0) as append:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
-from hutch.cas import stores
 from hutch.core import threads
 from hutch.core.errors import BadRequest, HutchError, PayloadTooLarge
 from hutch.core.wires import Receive, Scope
 from hutch.storage.errors import SizeMismatch
-from hutch.storage.port import Staged
 
 _DRAIN_BYTES = 64 << 20
 
@@ -46,6 +45,16 @@ async def read_json(receive: Receive, limit: int) -> dict[str, Any]:
     return value
 
 
+class Abortable(Sink, Protocol):
+    """A sink that can be given up: a StagedFile, a PartFile."""
+
+    def abort(self) -> None: ...
+
+
+Taker = TypeVar("Taker", bound=Abortable)
+Taken = TypeVar("Taken")
+
+
 class Body:
     """The body of one request, piece by piece."""
 
@@ -75,26 +84,28 @@ class Body:
             seen += len(await self.piece())
 
 
-async def stage(scope: Scope, receive: Receive, size: int, sha256: str | None) -> Staged:
-    """The request's body as a checked and synced file in staging, which is the caller's to adopt or to remove.
+async def take(
+    scope: Scope, receive: Receive, size: int, begin: Callable[[], Taker], finish: Callable[[Taker], Taken]
+) -> Taken:
+    """The request's body, of so many bytes, into what `begin` opens; what `finish` makes of it, durably.
 
-    Raises SizeMismatch (before a byte is read, if the request says its length), ChecksumMismatch,
-    InsufficientStorage or ClientGone; nothing is left in staging then.
+    Raises SizeMismatch (before a byte is read, if the request says its length), InsufficientStorage, ClientGone and
+    what `finish` raises; nothing is kept then.
     """
     body = Body(receive)
-    file = None
+    taker = None
     try:
         require_length(scope, size)
-        file = await threads.run_disk(stores.staging().create, size)
-        await body.pour(file)
-        return await threads.run_disk(file.finish, size, sha256)
+        taker = await threads.run_disk(begin)
+        await body.pour(taker)
+        return await threads.run_disk(finish, taker)
     except HutchError:
         await body.discard()
         raise
     finally:
-        if file is not None:
+        if taker is not None:
             # Harmless after `finish`. Shielded: a request that is cancelled leaves nothing either.
-            await asyncio.shield(threads.run_disk(file.abort))
+            await asyncio.shield(threads.run_disk(taker.abort))
 
 
 def require_length(scope: Scope, size: int) -> None:

@@ -14,8 +14,8 @@ from hutch.core import clock
 from hutch.core.errors import BadRequest, NotFound, PayloadTooLarge, shown
 from hutch.core.permissions import Actor
 from hutch.settings import current
-from hutch.storage.errors import BlobNotFound, SizeMismatch
-from hutch.storage.parts import Part, Parts
+from hutch.storage.errors import BlobNotFound
+from hutch.storage.parts import Part, PartFile, Parts, Sealed
 from hutch.storage.port import Staged
 from hutch.storage.resumable import Append, Resumable
 
@@ -41,12 +41,9 @@ def part_length(ticket: Ticket) -> int:
     return min(ticket.part_bytes, ticket.size - (ticket.part - 1) * ticket.part_bytes)
 
 
-def keep_part(ticket: Ticket, staged: Staged) -> Part:
-    """Keeps a part; one sent before under its number goes. Durable on return."""
-    try:
-        return _parts(ticket).put(ticket.part, staged)
-    finally:
-        staged.path.unlink(missing_ok=True)
+def begin_part(ticket: Ticket) -> PartFile:
+    """Opens a part to write; one sent before under its number goes."""
+    return _parts(ticket).begin(ticket.part)
 
 
 def kept_part(ticket: Ticket) -> Part | None:
@@ -62,9 +59,9 @@ def is_received(ticket: Ticket) -> bool:
     )
 
 
-def assemble(ticket: Ticket, etags: Mapping[int, str]) -> Staged:
-    """Joins the parts that the client names. Raises PartsMissing, SizeMismatch, ChecksumMismatch."""
-    return _parts(ticket).assemble(ticket.size, ticket.oid, etags)
+def seal(ticket: Ticket, etags: Mapping[int, str]) -> Sealed:
+    """The whole upload, checked, of the parts that the client names. Raises PartsMissing, ChecksumMismatch."""
+    return _parts(ticket).seal(ticket.oid, etags)
 
 
 def discard(ticket: Ticket) -> None:
@@ -94,7 +91,7 @@ def _named_part(part: Any) -> tuple[int, str]:
 
 
 def _parts(ticket: Ticket) -> Parts:
-    return Parts(stores.staging(), signing.upload_name(ticket))
+    return Parts(stores.staging(), signing.upload_name(ticket), ticket.size, ticket.part_bytes)
 
 
 def begin(user_id: int, repo_id: int, path: str, size: int, fingerprint: str = "") -> Upload:
@@ -172,9 +169,3 @@ def cancel(row: Upload) -> None:
     """Forgets a browser's upload and its bytes in staging."""
     Upload.objects.filter(pk=row.pk).delete()
     Resumable(stores.staging(), row.staging_id).discard()
-
-
-def require_complete(row: Upload, offset_bytes: int) -> None:
-    """Raises SizeMismatch unless all bytes are here."""
-    if offset_bytes != row.size_bytes:
-        raise SizeMismatch(expected=row.size_bytes, received=offset_bytes)

@@ -6,8 +6,9 @@ What an address is good for stands in its ticket; no repository is looked up.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from hutch.cas import bodies, service, signing, uploads
+from hutch.cas import bodies, service, signing, stores, uploads
 from hutch.cas.bodies import Body
 from hutch.cas.lfs_answers import answer_json, speaks_lfs
 from hutch.cas.models import Upload
@@ -17,6 +18,7 @@ from hutch.core import threads, wires
 from hutch.core.errors import BadRequest, HutchError, NotFound
 from hutch.core.wires import Receive, Scope, Send, route
 from hutch.storage.errors import OffsetMismatch
+from hutch.storage.parts import PartFile
 from hutch.storage.port import SignedUrl
 
 _JSON_BYTES = 1 << 20
@@ -39,7 +41,13 @@ def address(base_url: str, ticket: Ticket) -> str:
 async def upload(scope: Scope, receive: Receive, send: Send) -> None:
     """Takes a whole object (LFS transfer `basic`)."""
     ticket = _ticket(scope, "upload")
-    staged = await bodies.stage(scope, receive, ticket.size, ticket.oid)
+    staged = await bodies.take(
+        scope,
+        receive,
+        ticket.size,
+        partial(stores.staging().create, ticket.size),
+        lambda file: file.finish(ticket.size, ticket.oid),
+    )
     await threads.run(service.receive, ticket.user_id, ticket.repo_id, staged)
     await wires.answer(send, 200, [("ETag", f'"{ticket.oid}"')])
 
@@ -52,11 +60,11 @@ async def part(scope: Scope, receive: Receive, send: Send) -> None:
         found = await threads.run_disk(uploads.kept_part, ticket)
         if found is None:
             raise NotFound("This part has not been sent yet")
-        await wires.answer(send, 200, [("ETag", f'"{found.sha256}"')])
+        await wires.answer(send, 200, [("ETag", f'"{found.etag}"')])
         return
-    staged = await bodies.stage(scope, receive, uploads.part_length(ticket), None)
-    kept = await threads.run_disk(uploads.keep_part, ticket, staged)
-    await wires.answer(send, 200, [("ETag", f'"{kept.sha256}"')])
+    begin = partial(uploads.begin_part, ticket)
+    kept = await bodies.take(scope, receive, uploads.part_length(ticket), begin, PartFile.finish)
+    await wires.answer(send, 200, [("ETag", f'"{kept.etag}"')])
 
 
 @speaks_lfs
@@ -65,8 +73,8 @@ async def complete(scope: Scope, receive: Receive, send: Send) -> None:
     ticket = _ticket(scope, "complete")
     named = uploads.named_parts(await bodies.read_json(receive, _JSON_BYTES), ticket)
     if not await threads.run(uploads.is_received, ticket):
-        staged = await threads.run_disk(uploads.assemble, ticket, named)
-        await threads.run(service.receive, ticket.user_id, ticket.repo_id, staged)
+        with await threads.run_disk(uploads.seal, ticket, named) as staged:
+            await threads.run(service.receive, ticket.user_id, ticket.repo_id, staged)
     await threads.run_disk(uploads.discard, ticket)
     await answer_json(send, 200, {"success": True, "oid": ticket.oid, "size": ticket.size})
 

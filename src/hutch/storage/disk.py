@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hutch.core.errors import InsufficientStorage
+from hutch.storage.errors import UploadBusy
 
 # EFBIG: a file-size limit of the process or the file system; for the sender it is the same as a full disk.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -65,6 +67,21 @@ def make_folders(folder: Path, below: Path) -> None:
     while folder != below:
         folder = folder.parent
         sync_folder(folder)
+
+
+def lock_range(fd: int, start: int, size: int) -> None:
+    """Hold these bytes of an open file (size 0: all of it) until it is closed; raises UploadBusy if others do.
+
+    By the open file (Linux, fcntl(2), F_OFD_SETLK), across threads and processes; a killed holder lets go.
+    """
+    # struct flock: type, whence, start, length, pid (must be 0)
+    wanted = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, size, 0)
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, wanted)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        raise UploadBusy from error
 
 
 @contextmanager

@@ -1,29 +1,35 @@
-"""An upload in numbered parts (LFS multipart): each durable by itself, re-sent at will, joined at the end."""
+"""An upload in numbered parts (LFS multipart): each durable by itself, re-sent at will, all in one file from the start.
+
+The folder of an upload holds `whole`, into which each part is written at its place, and for each part that is here an
+empty file `<number>-<tag>`. So nothing is copied at the end. The tag is new each time a part is sent: it is the part's
+ETag, and it tells whether a part is still the one that was hashed.
+
+Who writes a part holds a lock on its bytes of `whole`; who seals the upload holds one on all of them, until a store
+has adopted the file. So a late writer cannot reach into a file that was hashed.
+"""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import re
 import shutil
+import threading
+import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Self
 
 from hutch.core.errors import BadRequest
 from hutch.storage import disk, faults
-from hutch.storage.errors import PartsMissing, SizeMismatch
+from hutch.storage.errors import PartsMissing, SizeMismatch, UploadBusy
 from hutch.storage.port import Staged
+from hutch.storage.running import Running
 from hutch.storage.staging import Staging
 from hutch.storage.upload import check_staged
-from hutch.storage.writer import hash_range
+from hutch.storage.writer import Writer, hash_range
 
 MAX_PARTS = 10_000
-_STEP_BYTES = 8 << 20
-_PART_NAME = re.compile(r"(\d{5})-([0-9a-f]{64})")
-_NO_KERNEL_COPY = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL)
+_PART_NAME = re.compile(r"(\d{5})-([0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,117 +40,236 @@ class Part:
     """From 1 on."""
     size: int
     """In bytes."""
-    sha256: str
-    """Also the part's ETag."""
+    etag: str
+    """Another one each time the part is sent."""
 
 
 class Parts:
-    """The parts of one upload: files `<number>-<sha256>`, so that a folder tells all after a crash."""
+    """The parts of one upload of `size` bytes; all but the last have `part_bytes`."""
 
-    def __init__(self, staging: Staging, upload_id: str) -> None:
+    def __init__(self, staging: Staging, upload_id: str, size: int, part_bytes: int) -> None:
+        self.upload_id = upload_id
         self._staging = staging
         self._folder = staging.upload_folder(upload_id)
-
-    def put(self, number: int, staged: Staged) -> Part:
-        """Keep a part, durable on return; a part sent before under this number goes. Raises BadRequest."""
-        if not 1 <= number <= MAX_PARTS:
+        self._path = self._folder / "whole"
+        self._size = size
+        self._part_bytes = part_bytes
+        self.count = -(-size // part_bytes)
+        if self.count > MAX_PARTS:
             raise BadRequest(
-                f"Part number {number} is not between 1 and {MAX_PARTS}",
-                field="part_number",
-                value=number,
+                f"{self.count} parts; the limit is {MAX_PARTS}",
+                field="part_bytes",
+                value=self.count,
                 limit=MAX_PARTS,
             )
-        name = f"{number:05d}-{staged.sha256}"
+
+    def begin(self, number: int) -> PartFile:
+        """Write a part at its place; one of that number that was here is not any more.
+
+        Another request that is writing this part is cut off: its sender has most likely given it up.
+        Raises BadRequest for a number out of range, UploadBusy while the upload is sealed or another process writes
+        this part, InsufficientStorage.
+        """
+        if not 1 <= number <= self.count:
+            raise BadRequest(
+                f"Part number {number} is not between 1 and {self.count}",
+                field="part_number",
+                value=number,
+                limit=self.count,
+            )
+        start = (number - 1) * self._part_bytes
+        size = min(self._part_bytes, self._size - start)
+        disk.require_room(self._staging.root, size, self._staging.reserve_bytes)
         disk.make_folders(self._folder, self._staging.root)
-        with disk.folder_lock(self._folder):
-            os.utime(staged.path)
-            staged.path.replace(self._folder / name)
-            disk.sync_folder(self._folder)
-            for older in self._folder.glob(f"{number:05d}-*"):
-                if older.name != name:
-                    older.unlink(missing_ok=True)
-        return Part(number, staged.size, staged.sha256)
+        return PartFile(self, self._staging, number, start, size)
 
     def stored(self) -> list[Part]:
         """The parts that are here, by number."""
-        return [part for part, _ in self._files()]
+        found = {}
+        if self._path.exists():
+            for path in self._folder.iterdir():
+                if name := _PART_NAME.fullmatch(path.name):
+                    number = int(name[1])
+                    size = min(self._part_bytes, self._size - (number - 1) * self._part_bytes)
+                    found[number] = Part(number, size, name[2])
+        return [found[number] for number in sorted(found)]
 
-    def assemble(
-        self,
-        expected_size: int | None = None,
-        expected_sha256: str | None = None,
-        etags: Mapping[int, str] | None = None,
-    ) -> Staged:
-        """Join the parts 1 to n into one checked and synced file; the parts stay until `discard`.
+    def seal(self, expected_sha256: str | None = None, etags: Mapping[int, str] | None = None) -> Sealed:
+        """The whole upload, hashed and synced, with all writers locked out until the Sealed is closed.
 
-        `etags` are the parts that the client names (number to ETag); without it all that are here. Raises
-        PartsMissing, SizeMismatch or InsufficientStorage before a byte is copied, ChecksumMismatch after.
-        Costs one copy inside the kernel and one reading, side by side.
+        `etags` are the parts that the client names (number to ETag); without it all must be here. Parts that came in
+        order were hashed as they came; the rest is read. Raises PartsMissing, ChecksumMismatch (the parts stay, to be
+        sent again) or UploadBusy.
         """
-        files = self._files()
-        _require_whole([part for part, _ in files], etags)
-        size = sum(part.size for part, _ in files)
-        if expected_size is not None and size != expected_size:
-            raise SizeMismatch(expected=expected_size, received=size)
-        disk.require_room(self._staging.root, size, self._staging.reserve_bytes)
-        target = self._staging.fresh_path()
+        disk.make_folders(self._folder, self._staging.root)
+        fd = self.open_locked(0, self._size)
         try:
-            with disk.full_disk_named(self._folder):
-                staged = Staged(target, size, self._join(files, target))
-            check_staged(staged, expected_size, expected_sha256)
+            parts = self.stored()
+            _require_whole(self.count, parts, etags)
+            found = os.fstat(fd).st_size
+            if found != self._size:
+                raise SizeMismatch(expected=self._size, received=found)
+            staged = Staged(self._path, self._size, self._hash(fd, parts))
+            check_staged(staged, self._size, expected_sha256)
+            faults.point("storage.before_sync")
+            os.fsync(fd)
         except BaseException:
-            target.unlink(missing_ok=True)
+            os.close(fd)
             raise
-        return staged
+        return Sealed(staged, fd)
 
     def discard(self) -> None:
         """Remove the upload and all its parts; harmless a second time."""
+        self._staging.running.forget(self.upload_id)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _files(self) -> list[tuple[Part, Path]]:
-        newest: dict[int, tuple[int, Part, Path]] = {}
-        if not self._folder.exists():
-            return []
-        with disk.folder_lock(self._folder):
-            for path in self._folder.iterdir():
-                name = _PART_NAME.fullmatch(path.name)
-                if name is None:
-                    continue
-                fact = path.stat()
-                number = int(name[1])
-                # Two files of one number: a crash between the new one's rename and the old one's removal.
-                if number not in newest or fact.st_mtime_ns > newest[number][0]:
-                    newest[number] = (fact.st_mtime_ns, Part(number, fact.st_size, name[2]), path)
-        return [newest[number][1:] for number in sorted(newest)]
-
-    def _join(self, files: Sequence[tuple[Part, Path]], target: Path) -> str:
-        digest = hashlib.sha256()
-        fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        hashing: Future[None] | None = None
+    def _open(self) -> int:
         try:
-            end = 0
-            for part, path in files:
-                with path.open("rb", buffering=0) as source:
-                    for done in range(0, part.size, _STEP_BYTES):
-                        start, end = end, end + min(_STEP_BYTES, part.size - done)
-                        _copy_range(source.fileno(), fd, done, start, end - start)
-                        if hashing is not None:
-                            hashing.result()
-                        # What was written is hashed, not what was read: it is this file that we vouch for.
-                        hashing = self._staging.pool.submit(hash_range, fd, digest.update, start, end)
-            faults.point("storage.before_sync")
-            os.fsync(fd)
-            if hashing is not None:
-                hashing.result()
-        finally:
-            wait([hashing] if hashing is not None else [])
+            return os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            with disk.folder_lock(self._folder):
+                if not self._path.exists():
+                    # A store adopted the file before, and a crash kept the folder: its parts are here no more.
+                    for marker in self._folder.glob("*-*"):
+                        marker.unlink(missing_ok=True)
+                    disk.sync_folder(self._folder)
+                return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def _hash(self, fd: int, parts: Sequence[Part]) -> str:
+        running = self._staging.running.take(self.upload_id, [part.etag for part in parts]) or Running()
+        hash_range(fd, running.digest.update, running.end, self._size)
+        return running.digest.hexdigest()
+
+    def open_locked(self, start: int, size: int) -> int:
+        """The file, with these bytes of it locked (size 0: all). Raises UploadBusy; for this module's classes."""
+        fd = self._open()
+        try:
+            disk.lock_range(fd, start, size)
+            # Between opening and locking a store may have adopted the file.
+            if not self._path.exists() or not os.path.samestat(os.fstat(fd), self._path.stat()):
+                raise UploadBusy
+        except BaseException:
             os.close(fd)
-        return digest.hexdigest()
+            raise
+        return fd
+
+    def forget(self, number: int) -> None:
+        """From now on this part is not here; for this module's classes."""
+        markers = [*self._folder.glob(f"{number:05d}-*")]
+        for marker in markers:
+            marker.unlink(missing_ok=True)
+        if markers:
+            # Else the old part could be back after a power cut, with some bytes of the new one.
+            disk.sync_folder(self._folder)
+
+    def keep(self, part: Part) -> None:
+        """From now on this part is here, durably; for this module's classes."""
+        (self._folder / f"{part.number:05d}-{part.etag}").touch(0o640, exist_ok=False)
+        disk.sync_folder(self._folder)
 
 
-def _require_whole(parts: Sequence[Part], etags: Mapping[int, str] | None) -> None:
-    here = {part.number: part.sha256 for part in parts}
-    wanted = set(range(1, max([*here, *(etags or {})], default=0) + 1))
+class PartFile:
+    """A part on its way. Same `add`, `drain`, `write`, `abort` as a StagedFile; `finish` keeps it."""
+
+    def __init__(self, parts: Parts, staging: Staging, number: int, start: int, size: int) -> None:
+        self._parts = parts
+        self._staging = staging
+        self._number = number
+        self._start = start
+        self._size = size
+        self._upload_id = parts.upload_id
+        # Held while the descriptor is used or closed: another request may cut this one off at any time.
+        self._lock = threading.RLock()
+        before = staging.writing.get((self._upload_id, number))
+        if before is not None:
+            before.abort(UploadBusy("The part is being sent again by another request"))
+        self._fd = parts.open_locked(start, size)
+        try:
+            parts.forget(number)
+            staging.writing[self._upload_id, number] = self
+            self._running = staging.running.follow(self._upload_id, start)
+            digest = self._running.digest if self._running else None
+            self._writer = Writer(self._fd, staging.pool, offset=start, hashing=False, digest=digest)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def add(self, data: bytes | bytearray | memoryview) -> bool:
+        """Take bytes without blocking; True when `drain` is due. Raises SizeMismatch for too many."""
+        received = self._writer.position - self._start + len(data)
+        if received > self._size:
+            raise SizeMismatch(expected=self._size, received=received)
+        return self._writer.add(data)
+
+    def drain(self) -> None:
+        """Write and hash what was added, blocking while the batch before is under way."""
+        with disk.full_disk_named(self._staging.root):
+            self._writer.drain()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """`add`, and `drain` when due."""
+        if self.add(data):
+            self.drain()
+
+    def finish(self) -> Part:
+        """Sync the part and keep it. Raises SizeMismatch, InsufficientStorage, UploadBusy; it is not here then."""
+        try:
+            with self._lock, disk.full_disk_named(self._staging.root):
+                self._writer.settle()
+                received = self._writer.position - self._start
+                if received != self._size:
+                    raise SizeMismatch(expected=self._size, received=received)
+                faults.point("storage.before_sync")
+                os.fsync(self._fd)
+                part = Part(self._number, self._size, uuid.uuid4().hex)
+                self._parts.keep(part)
+                if self._running is not None:
+                    end = self._start + self._size
+                    self._staging.running.went_on(self._upload_id, self._running, end, part.etag)
+            return part
+        finally:
+            self.abort()
+
+    def abort(self, reason: BaseException | None = None) -> None:
+        """End the writing; harmless after `finish` or a second time. A `drain` to come raises the reason."""
+        self._writer.stop(reason)
+        with self._lock:
+            fd, self._fd = self._fd, -1
+            if fd >= 0:
+                os.close(fd)
+        if self._staging.writing.get((self._upload_id, self._number)) is self:
+            self._staging.writing.pop((self._upload_id, self._number), None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abort()
+
+
+class Sealed:
+    """A whole upload that nobody can write to any more, until `close`; meanwhile a store may adopt it."""
+
+    def __init__(self, staged: Staged, fd: int) -> None:
+        self.staged = staged
+        self._fd = fd
+
+    def close(self) -> None:
+        """Let go; harmless a second time."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> Staged:
+        return self.staged
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _require_whole(count: int, parts: Sequence[Part], etags: Mapping[int, str] | None) -> None:
+    here = {part.number: part.etag for part in parts}
+    wanted = set(range(1, max([count, *(etags or {})]) + 1))
     missing = sorted(wanted - set(here))
     if etags is not None:
         missing = sorted({*missing, *(n for n in wanted if here.get(n) != etags.get(n, "").strip('"'))})
@@ -155,17 +280,3 @@ def _require_whole(parts: Sequence[Part], etags: Mapping[int, str] | None) -> No
             value=missing[:20],
             limit=len(wanted),
         )
-
-
-def _copy_range(source: int, target: int, start: int, at: int, count: int) -> None:
-    while count > 0:
-        try:
-            # Shares blocks where the file system can, else copies without leaving the kernel.
-            copied = os.copy_file_range(source, target, count, start, at)
-        except OSError as error:
-            if error.errno not in _NO_KERNEL_COPY:
-                raise
-            copied = os.pwrite(target, os.pread(source, min(count, 1 << 20), start), at)
-        if copied == 0:
-            raise EOFError(f"a part ends at byte {start}, {count} more were expected")
-        start, at, count = start + copied, at + copied, count - copied

@@ -8,11 +8,16 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hutch.core.errors import BadRequest
 from hutch.storage import disk
 from hutch.storage.keys import check_upload_id
+from hutch.storage.running import RunningDigests
 from hutch.storage.upload import StagedFile
+
+if TYPE_CHECKING:
+    from hutch.storage.parts import PartFile
 
 RESERVE_BYTES = 64 << 20
 _THREADS = 16
@@ -25,6 +30,9 @@ class Staging:
         self.root = root
         self.reserve_bytes = reserve_bytes
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
+        # What `parts` shares between the requests of this process.
+        self.running = RunningDigests()
+        self.writing: dict[tuple[str, int], PartFile] = {}
         self._incoming = root / "incoming"
         self._uploads = root / "uploads"
         for folder in (self._incoming, self._uploads):
@@ -83,4 +91,5 @@ def _remove_if_older(entry: Path, limit: float) -> int:
         shutil.rmtree(entry, ignore_errors=True)
     else:
         entry.unlink(missing_ok=True)
-    return sum(fact.st_size for fact in facts)
+    # A file of parts has holes where none has come yet.
+    return sum(min(fact.st_size, fact.st_blocks * 512) for fact in facts)
