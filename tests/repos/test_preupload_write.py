@@ -78,6 +78,8 @@ def test_stranger_asks_only_for_a_pull_request(bob: Actor, repo: RepoRow) -> Non
     with pytest.raises(Forbidden):
         advise(bob, repo, "x", 1)
     assert advise(bob, repo, "x", 1, create_pr=True).upload_mode == "regular"
+    create_commit(bob, repo, "main", body(HEADER, file("x")), create_pr=True)
+    assert preupload(bob, repo, "refs/pr/1", [Planned("x", 6)])[1][0].oid is not None
 
 
 @pytest.mark.parametrize(

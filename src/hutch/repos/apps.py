@@ -19,12 +19,16 @@ class ReposConfig(AppConfig):
     label = "repos"
 
     def ready(self) -> None:
-        """Tells accounts which names are taken here, and has the start settle what a crash left."""
+        """Tells accounts what is theirs here, and has the start settle what a crash left."""
         from hutch.accounts.names import occupied
+        from hutch.accounts.profiles import counters
+        from hutch.repos.listing import counts
         from hutch.repos.names import is_one_segment_name
 
         occupied.append(is_one_segment_name)
-        boot.on_start.append(_settle)
+        counters.append(counts)
+        boot.on_start += [_settle, _begin_counting]
+        boot.on_stop.append(_end_counting)
 
 
 async def _settle() -> None:
@@ -37,3 +41,16 @@ def _settle_now() -> None:
     moves, swept = refs.recover(), folders.sweep()
     if moves or swept:
         log.warning("after a crash: %d ref moves settled, %d unfinished repositories removed", moves, swept)
+
+
+# Imported late: the wires need Django set up.
+async def _begin_counting() -> None:
+    from hutch.repos import resolve_wire
+
+    await resolve_wire.begin_counting()
+
+
+async def _end_counting() -> None:
+    from hutch.repos import resolve_wire
+
+    await resolve_wire.end_counting()

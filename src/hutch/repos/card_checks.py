@@ -102,8 +102,8 @@ def _language(name: str, value: Any, found: Findings) -> None:
             found.errors.append(f'"{name}" must be a string or a list of strings')
         elif not _LANGUAGE.fullmatch(word) and word not in _OTHER_LANGUAGES:
             found.errors.append(
-                f'"{name}" with value {word!r} is not valid. It must be an ISO 639-1, 639-2 or 639-3 code (two or three '
-                'letters), or a special value like "code", "multilingual"'
+                f'"{name}" with value {word!r} is not valid. It must be an ISO 639-1, 639-2 or 639-3 code '
+                '(two or three letters), or a special value like "code", "multilingual"'
             )
 
 

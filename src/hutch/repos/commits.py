@@ -74,7 +74,7 @@ def create_commit(
     """
     git = repository.open(repo.path)
     ref = target_ref(git, revision)
-    _permit(actor, repo, ref, create_pr)
+    permit(actor, repo, ref, create_pr=create_pr)
     with ObjectBatch(git) as batch:
         header, operations = read(body)
         head = _head(git, ref, revision)
@@ -104,7 +104,8 @@ def target_ref(git: pygit2.Repository, revision: str) -> str:
     raise BadRequest("Commits go to branches, not to a tag or a hash", field="revision", value=revision)
 
 
-def _permit(actor: Actor, repo: RepoRow, ref: str, create_pr: bool) -> None:
+def permit(actor: Actor, repo: RepoRow, ref: str, *, create_pr: bool) -> None:
+    """Returns if the actor may commit to that ref, or open a pull request on it. Raises as `ref_policy.check`."""
     if create_pr:
         require(actor, "repo.read", repo)
         require(actor, "repo.discuss", repo)
@@ -149,16 +150,8 @@ def _draft(
     for operation in operations:
         draft.lines[operation.path] = operation.line
         match operation:
-            case File(_, path, content):
-                pointer = pointers.parse(content)
-                if pointer is not None:
-                    draft.pointers.append(pointer)
-                elif content and rules.is_lfs(path):
-                    raise _belongs_to_lfs(operation)
-                if path == tracking.NAME:
-                    draft.attributes = content
-                draft.sent_bytes += len(content)
-                draft.changes.append(Put(path, batch.add_blob(content)))
+            case File():
+                _place_file(operation, draft, rules, batch)
             case LargeFile():
                 large.append(operation)
                 draft.changes.append(Put(operation.path, ""))
@@ -171,6 +164,18 @@ def _draft(
                 draft.changes.append(DeleteFolder(path))
     _place_pointers(actor, repo, large, draft, batch)
     return draft
+
+
+def _place_file(file: File, draft: _Draft, rules: attributes.Rules, batch: ObjectBatch) -> None:
+    pointer = pointers.parse(file.content)
+    if pointer is not None:
+        draft.pointers.append(pointer)
+    elif file.content and rules.is_lfs(file.path):
+        raise _belongs_to_lfs(file)
+    if file.path == tracking.NAME:
+        draft.attributes = file.content
+    draft.sent_bytes += len(file.content)
+    draft.changes.append(Put(file.path, batch.add_blob(file.content)))
 
 
 def _belongs_to_lfs(file: File) -> InvalidCommit:

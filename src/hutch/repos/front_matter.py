@@ -94,7 +94,8 @@ def _check_shape(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise FrontMatterError(f"it is nested deeper than {MAX_DEPTH}", event.start_mark.line + 1)
+            line = event.start_mark.line + 1 if event.start_mark is not None else None
+            raise FrontMatterError(f"it is nested deeper than {MAX_DEPTH}", line)
         if nodes > MAX_NODES:
             raise FrontMatterError(f"it has more than {MAX_NODES} values")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection
 
 from hutch.core.errors import Forbidden
-from hutch.core.permissions import Actor, Role, role_on
+from hutch.core.permissions import Actor, Role, role_on, token_covers
 from hutch.repos.errors import GatedForNobody, GatedRepo
 from hutch.repos.things import GatedThing
 
@@ -35,10 +35,13 @@ def require_access(actor: Actor, repo: GatedThing) -> None:
 
 
 def has_access(actor: Actor, repo: GatedThing) -> bool:
-    """Whether a gate stands open for the actor: by a role on the repository, or by an accepted request."""
-    if actor.is_nobody:
+    """Whether a gate stands open for the actor: by a role on the repository, or by an accepted request.
+
+    A token that is narrow must name the repository: it is not good for all that its user may read.
+    """
+    if actor.is_nobody or not token_covers(actor, "repo.read", repo):
         return False
-    if role_on(actor, repo) >= Role.READ or repo.creator_id == actor.user_id:
+    if role_on(actor, repo) >= Role.READ:
         return True
     with connection.cursor() as cursor:
         cursor.execute(_GRANTED_SQL, [repo.id, actor.user_id])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pygit2
 
 from hutch.core.permissions import Actor
@@ -12,7 +14,7 @@ from hutch.repos import signatures
 
 
 def conflicts(git: pygit2.Repository, base: str, head: str) -> list[str]:
-    """The files that both sides changed differently since they parted; two histories without a common root meet empty."""
+    """The files that both sides changed differently since they parted; histories without a common root meet empty."""
     if base == head or git.descendant_of(head, base) or git.descendant_of(base, head):
         return []
     found = git.merge_commits(base, head).conflicts
@@ -34,5 +36,4 @@ def merged_commit(git: pygit2.Repository, base: str, head: str, message: str, ac
 
 
 def _path(side: pygit2.IndexEntry) -> str:
-    path: str | bytes = side.path
-    return path if isinstance(path, str) else decode_name(path)
+    return decode_name(os.fsencode(side.path))

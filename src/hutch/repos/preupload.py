@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import pygit2
 
 from hutch.core.errors import BadRequest, EntryNotFound
-from hutch.core.permissions import Actor, require
+from hutch.core.permissions import Actor
 from hutch.git import attributes, repository
 from hutch.git import refs as git_refs
 from hutch.git.errors import BlobTooLarge
 from hutch.git.paths import check_path
 from hutch.git.trees import find_files, read_blob
-from hutch.repos import ref_policy
-from hutch.repos.commits import target_ref
+from hutch.repos.commits import permit, target_ref
 from hutch.repos.ignore_rules import MAX_BYTES, IgnoreRules
 from hutch.repos.lookup import RepoRow
 from hutch.settings import current
@@ -61,17 +60,14 @@ def preupload(
     Given `git_ignore` and `git_attributes` stand for the files of that name in the repository. Raises RevisionNotFound,
     InvalidPath, BadRequest naming field and limit.
     """
-    if create_pr:
-        require(actor, "repo.read", repo)
-        require(actor, "repo.discuss", repo)
-    else:
-        ref_policy.check(actor, repo, [])
+    git = repository.open(repo.path)
+    ref = target_ref(git, revision)
+    permit(actor, repo, ref, create_pr=create_pr)
     if len(files) > MAX_FILES:
         raise BadRequest(
             f"At most {MAX_FILES} files a request", field="files", value=len(files), limit=MAX_FILES
         )
-    git = repository.open(repo.path)
-    head = git_refs.read_ref(git, target_ref(git, revision)) or ""
+    head = git_refs.read_ref(git, ref) or ""
     for file in files:
         _check(file)
     rules = (

@@ -42,7 +42,7 @@ def open_pull(
 ) -> int:
     """Opens a pull request of commit `head` on a branch and returns its number.
 
-    Whoever may read the repository may open one. Raises Unauthorized, Forbidden, BadRequest, and what `refs.advance` does.
+    Whoever may read the repository may open one. Raises Unauthorized, BadRequest, and what `refs.advance` does.
     """
     _require_voice(actor, repo)
     checked_title = checked(

@@ -89,7 +89,7 @@ def advance(
 
 
 def recover() -> int:
-    """Finishes or forgets the moves that a crash interrupted; returns how many. For the start, when nobody moves refs."""
+    """Finishes or forgets the moves that a crash interrupted; returns how many. For the start of a server."""
     settled = _settle_intents(RefIntent.objects.all())
     # pull requests whose ref never came to be: nobody was told of them
     Pull.objects.filter(head_oid="", created_at__lt=clock.now() - INTENT_LEASE).delete()

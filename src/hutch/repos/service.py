@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
+from hutch.accounts import teams
 from hutch.accounts.permissions import NamespaceThing
 from hutch.cas import service as cas
 from hutch.core import clock
@@ -87,11 +88,12 @@ def create_filled(
 
 
 def delete_repo(actor: Actor, repo: RepoRow) -> None:
-    """Removes a repository for good: its row and links first, then its folder. Large objects go with the next collection."""
+    """Removes a repository for good: row and links first, then the folder. Large objects go with the next collection."""
     require(actor, "repo.admin", repo)
     with folders.unsettled(repo.storage_id):
         with transaction.atomic():
             cas.forget_repo(repo.id)
+            teams.forget_repo(repo.id)
             gone, _ = Repo.objects.filter(pk=repo.id).delete()
             if not gone:
                 raise RepoNotFound()
@@ -127,6 +129,7 @@ def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
             if old_lower != row.lower_full_name:
                 RepoRedirect.objects.create(type=row.type, lower_full_name=old_lower, repo=row)
             if other_namespace:
+                teams.forget_repo(row.pk)  # roles that the old namespace gave out end with it
                 quota.check(row.namespace_id)
             moved = RepoMoved(
                 repo_id=row.pk,
