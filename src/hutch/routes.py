@@ -64,8 +64,8 @@ for _router in (api_lists.router, api_read.router, api_info.router, api_info.rou
     api.add_router("", _router)
 
 urlpatterns = [
+    path("", include("hutch.web.urls")),  # before the API, which answers at its own root that there is nothing
     path("", api.urls),
-    path("", include("hutch.web.urls")),
     path("", include("hutch.accounts.urls")),
     path("", include("hutch.repos.urls")),  # its last addresses fit nearly everything
 ]

@@ -115,6 +115,13 @@ def _tasks(state: StateCore) -> None:
             inline.children.insert(0, mark)
 
 
+def _empty_headers(state: StateCore) -> None:
+    """The empty corner of a table is no heading of anything."""
+    for number, token in enumerate(state.tokens[:-2]):
+        if token.type == "th_open" and not state.tokens[number + 1].content.strip():
+            token.tag = state.tokens[number + 2].tag = "td"
+
+
 def _bare_urls(state: StateCore) -> None:
     """Addresses in running text become links."""
     for token in state.tokens:
@@ -244,6 +251,7 @@ def _make() -> MarkdownIt:
     parser.core.ruler.after("block", "alerts", _alerts)
     parser.core.ruler.after("inline", "bare_urls", _bare_urls)
     parser.core.ruler.push("headings", _headings)
+    parser.core.ruler.push("empty_headers", _empty_headers)
     parser.core.ruler.push("tasks", _tasks)
     return parser
 

@@ -19,6 +19,9 @@ from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.models import Repo
 
 _SHOWN_TAGS = 14
+_PLAIN_PREFIXES = frozenset({"language", "size_categories", "format", "modality", "library"})
+# the page's side column, or the first badges, tell these
+_TOLD_ELSEWHERE = ("license:", "base_model:", "dataset:", "datasets:", "models:", "region:")
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -114,6 +117,13 @@ def _tags(row: Repo) -> list[dict[str, str]]:
     for name in texts(row.card.get("license")):
         found.append({"label": name, "key": "filter", "value": f"license:{name}", "icon": "scale"})
     for tag in sorted(row.tags.all(), key=lambda tag: tag.pk):
-        if tag.tag != row.pipeline_tag and not tag.tag.startswith(("license:", "base_model:")):
-            found.append({"label": tag.tag, "key": "filter", "value": tag.tag, "icon": ""})
+        if tag.tag != row.pipeline_tag and not tag.tag.startswith(_TOLD_ELSEWHERE):
+            found.append({"label": _label(tag.tag), "key": "filter", "value": tag.tag, "icon": ""})
     return found
+
+
+def _label(tag: str) -> str:
+    prefix, colon, rest = tag.partition(":")
+    if prefix == "task_categories":
+        return rest.replace("-", " ").capitalize()
+    return rest if colon and prefix in _PLAIN_PREFIXES and rest else tag

@@ -20,7 +20,7 @@ from hutch.web.middleware import error_page, wants_page
 
 _NEWEST = 6
 _OWN = 8
-_NEWEST_FOR_MEMBERS = 5
+_NEWEST_FOR_MEMBERS = 6
 log = logging.getLogger(__name__)
 
 
