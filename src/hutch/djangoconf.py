@@ -110,6 +110,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "hutch_session"
 CSRF_COOKIE_NAME = "hutch_csrf"
+CSRF_FAILURE_VIEW = "hutch.accounts.middleware.forgery_refused"
 CSRF_FAILURE_VIEW = "hutch.web.pages.forged"
 SESSION_COOKIE_AGE = 30 * 86400
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
@@ -128,7 +129,9 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "hutch.accounts.identity.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _settings.smtp_url else "none"
-ACCOUNT_RATE_LIMITS = {"login_failed": f"{_settings.rate_limit_attempts}/5m/key,{_settings.rate_limit_attempts * 5}/5m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",  # a whole office may come from one address
+    "login_failed": f"{_settings.rate_limit_attempts}/5m/key,{_settings.rate_limit_attempts * 5}/5m/ip"}
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_PRESERVE_USERNAME_CASING = True

@@ -262,6 +262,7 @@ def test_signing_out_needs_a_form_of_this_site(server: Hub, user: User, visit: V
     visitor.get("/logout")
     forged = visitor._http.post("/logout", headers={"Origin": "http://evil.example"})
     assert forged.status_code == 403
+    assert "open its page again" in forged.text
     assert visitor.name() == user.name
     visitor.send("/logout")
     assert visitor.name() is None
@@ -276,6 +277,20 @@ def test_forged_change_by_a_session_is_refused_in_the_api_too(server: Hub, user:
         headers={"Origin": "http://evil.example"},
     )
     assert forged.status_code == 403
+
+
+def test_session_does_not_speak_beside_a_token(
+    server: Hub, user: User, visit: Visit, unique: Callable[[str], str]
+) -> None:
+    other = server.user(unique("other"))
+    visitor = visit(server)
+    visitor.sign_in(user.name)
+    both = visitor._http.get("/api/whoami-v2", headers={"Authorization": f"Bearer {other.token}"})
+    assert both.json()["name"] == other.name
+    for path in ("/api/whoami-v2", "/settings/tokens", "/login"):
+        wrong = visitor._http.get(path, headers={"Authorization": "Bearer hf_wrong"})
+        assert wrong.status_code == 401
+        assert wrong.json()["error"] == "Invalid credentials in Authorization header"
 
 
 def test_redirect_after_signing_in_stays_on_this_site(server: Hub, user: User, visit: Visit) -> None:

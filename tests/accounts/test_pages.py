@@ -10,6 +10,7 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
+
 from tests.acceptance.hub import PASSWORD, Hub, User
 
 WIDTHS = {"desk": 1280, "phone": 390}
@@ -73,8 +74,10 @@ def test_pages_of_settings_have_no_violations(
         "profile": "/settings/profile", "account": "/settings/account", "tokens": "/settings/tokens",
         "email": "/settings/email", "password-change": "/settings/password", "sessions": "/settings/sessions",
         "two-factor": "/settings/two-factor", "passkeys": "/settings/passkeys", "new-org": "/organizations/new",
-        "org-profile": f"/organizations/{acme}/settings/profile", "members": f"/organizations/{acme}/settings/members",
-        "teams": f"/organizations/{acme}/settings/teams", "users": "/admin/users", "device": f"/device?user_code={device}",
+        "org-profile": f"/organizations/{acme}/settings/profile",
+        "members": f"/organizations/{acme}/settings/members",
+        "teams": f"/organizations/{acme}/settings/teams", "users": "/admin/users",
+        "device": f"/device?user_code={device}",
         "logout": "/logout",
     }  # fmt: skip
     assert [line for name, path in paths.items() for line in look(page, server.url + path, name)] == []

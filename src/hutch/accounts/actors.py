@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
@@ -14,7 +15,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils.crypto import constant_time_compare
 
 from hutch.accounts import scopes
@@ -24,6 +25,7 @@ from hutch.core.errors import Unauthorized
 from hutch.core.permissions import Actor, Grant, Role
 from hutch.settings import current
 
+log = logging.getLogger("hutch.accounts")
 _LAST_USE_GRAIN = timedelta(minutes=5)
 
 _TOKEN_SQL = """
@@ -89,7 +91,7 @@ def by_token(token: str) -> Actor:
     if revoked_at is not None or not is_active or (expires_at is not None and _aware(expires_at) <= moment):
         raise invalid_credentials()
     if last_used_at is None or moment - _aware(last_used_at) > _LAST_USE_GRAIN:
-        AccessToken.objects.filter(id=token_id).update(last_used_at=moment)
+        _note_use(token_id, moment)
     return Actor(
         user_id=user_id, username=username, is_admin=bool(is_staff), token_id=token_id, token_role=kind,
         grants=_grants(grants), roles=_roles(user_id, namespace_id), repo_roles=_repo_roles(user_id),
@@ -139,6 +141,13 @@ def _token_in(authorization: str) -> str:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise invalid_credentials() from error
     return password or name
+
+
+def _note_use(token_id: int, moment: datetime) -> None:
+    try:
+        AccessToken.objects.filter(id=token_id).update(last_used_at=moment)
+    except OperationalError as error:  # a full disk must not keep anybody from reading
+        log.warning("the last use of token %d could not be noted: %s", token_id, error)
 
 
 def _roles(user_id: int, namespace_id: int) -> dict[int, Role]:

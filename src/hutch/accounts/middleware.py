@@ -6,18 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from hutch.accounts import actors
+from hutch.core.errors import Forbidden, HutchError
 from hutch.core.permissions import Actor
+from hutch.core.wires import error_answer
 
 
-def _actor(request: HttpRequest) -> Actor:
-    authorization = request.META.get("HTTP_AUTHORIZATION", "")
-    if authorization:
-        return actors.identify({"authorization": authorization})
+def _session_actor(request: HttpRequest) -> Actor:
     user = request.user
     return actors.of_user(user) if user.is_authenticated else actors.nobody()
 
@@ -28,10 +29,20 @@ class ActorMiddleware(CsrfViewMiddleware):
     A request with an Authorization header cannot be forged by another site; nor can one without any cookie harm.
     """
 
-    def process_request(self, request: HttpRequest) -> None:
-        """Attaches the actor, made when first asked for."""
-        request.actor = SimpleLazyObject(lambda: _actor(request))  # type: ignore[attr-defined]
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
+        """Attaches the actor: at once where a token is sent, which then counts alone, else when first asked for."""
+        authorization = request.META.get("HTTP_AUTHORIZATION", "")
+        if authorization:
+            try:
+                request.actor = actors.identify({"authorization": authorization})  # type: ignore[attr-defined]
+            except HutchError as error:
+                status, headers, body = error_answer(error, request.META["hutch.scope"])
+                return HttpResponse(body, status=status, headers=headers)
+            request.user = AnonymousUser()  # no session speaks beside a token
+        else:
+            request.actor = SimpleLazyObject(lambda: _session_actor(request))  # type: ignore[attr-defined]
         super().process_request(request)
+        return None
 
     def process_view(
         self, request: HttpRequest, callback: Callable[..., Any], callback_args: Any, callback_kwargs: Any
@@ -44,6 +55,17 @@ class ActorMiddleware(CsrfViewMiddleware):
             return None
         # ninja marks its views exempt; with a session cookie none is
         return super().process_view(request, _checked, callback_args, callback_kwargs)
+
+
+def forgery_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form that did not come from this hub, or whose page was opened before signing in."""
+    error = Forbidden(f"This form cannot be trusted: open its page again, and then send it. ({reason})")
+    status, headers, body = error_answer(error, request.META["hutch.scope"])
+    if request.path_info.startswith(("/api/", "/oauth/")) or "text/html" not in request.META.get(
+        "HTTP_ACCEPT", ""
+    ):
+        return HttpResponse(body, status=status, headers=headers)
+    return render(request, "web/error.html", {"error": error, "status": status}, status=status)
 
 
 def _checked() -> HttpResponse:

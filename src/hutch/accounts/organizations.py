@@ -115,7 +115,7 @@ def remove_member(actor: Actor, organization_name: str, username: str) -> None:
     require_somebody(actor)
     organization = organization_by_name(organization_name)
     user = user_by_name(username)
-    if user.pk != actor.user_id or actor.token_role == "read":
+    if user.pk != actor.user_id or actor.token_role in ("read", "fineGrained"):
         require(actor, "org.admin", thing_of(organization), see="namespace.view")
     with transaction.atomic():
         membership = Membership.objects.filter(organization=organization, user=user).first()

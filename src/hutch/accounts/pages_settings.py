@@ -16,7 +16,7 @@ from hutch.accounts.api import actor_of
 from hutch.accounts.entrance import page, signed_in
 from hutch.accounts.models import User
 from hutch.accounts.profiles import memberships
-from hutch.core.permissions import Actor, Grant
+from hutch.core.permissions import Actor, Grant, require
 
 _form = require_http_methods(["GET", "HEAD", "POST"])
 _REPO_ROWS = range(3)
@@ -59,6 +59,7 @@ def picture(request: HttpRequest) -> HttpResponseBase:
 def account(request: HttpRequest) -> HttpResponseBase:
     """How the user signs in, with the ways to change it."""
     me = users.user_by_name(actor_of(request).username)
+    require(actor_of(request), "user.read", users.thing_of(me), see="namespace.view")
     kinds = set(Authenticator.objects.filter(user=me).values_list("type", flat=True))
     return page(
         request, "settings_account", here="account", me=me, has_totp="totp" in kinds, has_passkey="webauthn" in kinds,

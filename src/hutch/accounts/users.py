@@ -204,6 +204,7 @@ def set_checked_password(user: User, password: str) -> None:
 
 
 def _keep_an_admin(user: User) -> None:
-    others = User.objects.filter(is_staff=True, is_active=True).exclude(pk=user.pk)
-    if user.is_staff and user.is_active and not others.exists():
+    # locks all of them on PostgreSQL, so that two cannot end each other at once
+    admins = User.objects.select_for_update().filter(is_staff=True, is_active=True).order_by("pk")
+    if [row.pk for row in admins] == [user.pk]:
         raise Forbidden("This is the last administrator of the hub", field="username", value=user.username)

@@ -33,6 +33,10 @@ def create(name: str, email: str, full_name: str, admin: bool, password_stdin: b
     made = users.create_user(
         actors.operator(), name, email=email, full_name=full_name, password=password, is_admin=admin
     )
+    if password is None:
+        click.echo(
+            f"{name} has no password yet: hutch user passwd {name} --link prints a link to set one", err=True
+        )
     return {**_shape(made), "text": made.username}
 
 
