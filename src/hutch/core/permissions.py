@@ -125,6 +125,11 @@ def allows(actor: Actor, action_name: str, thing: Thing) -> bool:
     return _token_allows(actor, action, thing) and _role_allows(actor, action, thing)
 
 
+def token_covers(actor: Actor, action_name: str, thing: Thing) -> bool:
+    """Whether the token or session by which the actor comes is good for the action on the thing, roles aside."""
+    return _token_allows(actor, ACTIONS[action_name], thing)
+
+
 def require(actor: Actor, action_name: str, thing: Thing, *, see: str = "repo.view") -> None:
     """Returns if `actor` may do the action to the thing.
 

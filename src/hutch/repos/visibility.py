@@ -33,14 +33,14 @@ def _held(actor: Actor) -> Q:
     return Q(namespace_id__in=spaces) | Q(pk__in=singles)
 
 
-# As `gating.has_access`: a role on the repository, or an accepted request.
+# As `gating.has_access`: a role on the repository or an accepted request, and a token that names it.
 def _open_gates(actor: Actor) -> Q:
     if actor.is_nobody:
         return Q(gated="")
     accepted = AccessRequest.objects.filter(
         repo_id=OuterRef("pk"), user_id=actor.user_id, status=AccessRequest.Status.ACCEPTED
     )
-    return Q(gated="") | _held(actor) | Q(creator_id=actor.user_id) | Q(Exists(accepted))
+    return Q(gated="") | (_granted(actor) & (_held(actor) | Q(Exists(accepted))))
 
 
 def _granted(actor: Actor) -> Q:
