@@ -18,12 +18,10 @@ MAX_HIGHLIGHTED_CHARACTERS = 300_000
 MAX_LINE_CHARACTERS = 5_000
 _KEPT_CHARACTERS = 8_000_000
 
-# Names that Pygments does not know.
-_ALIASES = {
-    ".gitattributes": "ini", ".gitignore": "ini", "README": "markdown", "LICENSE": "text", "jsonl": "json",
-    "jinja": "html+jinja", "chat_template.jinja": "html+jinja", "shell": "console", "sh": "bash", "jsonlines": "json",
-    "python3": "python", "py": "python", "js": "javascript", "ts": "typescript", "yml": "yaml",
-}  # fmt: skip
+# Names of files, their endings and names of languages that Pygments does not know.
+_FILES = {".gitattributes": "ini", ".gitignore": "ini", "README": "markdown", "LICENSE": "text"}
+_ENDINGS = {"jsonl": "json", "jinja": "html+jinja", "yml": "yaml"}
+_LANGUAGES = {"jsonl": "json", "jsonlines": "json", "jinja": "html+jinja", "shell": "console", "sh": "bash"}
 
 _lock = threading.Lock()
 _known: OrderedDict[tuple[str, str], list[SafeString]] = OrderedDict()
@@ -68,8 +66,7 @@ def lines_of_blob(oid: str, text: str, language: str) -> list[SafeString]:
 def language_of(path: str) -> str:
     """The lexer's name for a file by its name; '' where nothing is known."""
     name = path.rsplit("/", 1)[-1]
-    ending = name.rsplit(".", 1)[-1]
-    named = _ALIASES.get(name) or (_ALIASES.get(ending) if ending != name else None)
+    named = _FILES.get(name) or (_ENDINGS.get(name.rpartition(".")[2]) if "." in name else None)
     if named:
         return named
     try:
@@ -82,7 +79,7 @@ def language_of(path: str) -> str:
 def _lexer(language: str) -> Lexer | None:
     name = language.strip().lower()[:40]
     try:
-        return get_lexer_by_name(_ALIASES.get(name, name), stripnl=False, ensurenl=False)
+        return get_lexer_by_name(_LANGUAGES.get(name, name), stripnl=False, ensurenl=False)
     except ClassNotFound:
         return None
 

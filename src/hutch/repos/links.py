@@ -14,7 +14,7 @@ _FILE_ADDRESS = re.compile(r"(?:resolve|blob|raw|tree)/[^/]+/(?P<path>.+)")
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|avif);base64,[A-Za-z0-9+/=\s]*", re.IGNORECASE)
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 # What browsers drop from an address before they read its scheme.
-_IGNORED = re.compile(r"[\x00-\x20\x7f]")
+_IGNORED = re.compile(r"^[\x00-\x20]+|[\x00-\x20]+$|[\t\r\n]")
 
 
 class Named(Protocol):

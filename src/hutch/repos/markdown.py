@@ -19,7 +19,7 @@ from hutch.repos.links import TextLinks
 from hutch.repos.markdown_parse import TooSlow, parse
 
 MAX_CHARACTERS = 1_000_000
-MAX_SECONDS = 3.0
+MAX_SECONDS = 1.5
 MAX_HTML_CHARACTERS = 6_000_000
 MAX_DEPTH = 200
 # Before the names that users give to their elements, so that none of them meets one of the page's own.
