@@ -293,7 +293,7 @@ def test_push_beyond_the_limit_is_refused(new_hub: Callable[..., Hub], git: Git,
         user = hub.user("limited")
         remote = with_credentials(f"{hub.url}/{create(hub, user, 'limited/x')}", user.name, user.token)
         git("clone", "-q", remote, tmp_path / "work")
-        add(git, tmp_path / "work", "a.bin.txt", os.urandom(3_000_000))
+        add(git, tmp_path / "work", "a.txt", os.urandom(1_500_000))
         refused = git.run("push", "origin", "main", cwd=tmp_path / "work")
         assert refused.returncode != 0
         assert "1000000" in refused.stderr
@@ -326,7 +326,17 @@ def test_large_push_is_received_with_flat_memory(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        git("-c", "core.compression=0", "push", "-q", "origin", "main", cwd=tmp_path / "work")
+        git(
+            "-c",
+            "core.compression=0",
+            "-c",
+            "pack.window=0",
+            "push",
+            "-q",
+            "origin",
+            "main",
+            cwd=tmp_path / "work",
+        )
     finally:
         done.set()
         watcher.join()
@@ -397,7 +407,7 @@ def test_client_killed_in_the_middle_of_a_push_leaves_the_repository_as_it_was(
     add(git, work, "last.txt", "x")
     for delay in (0.15, 0.4, 0.8):
         child = subprocess.Popen(
-            ["git", "-c", "core.compression=0", "push", "-q", remote, "main:refs/heads/killed"],
+            ["git", "-c", "core.compression=0", "-c", "pack.window=0", "push", "-q", remote, "main:refs/heads/killed"],
             cwd=work, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "HOME": str(git.home)},
         )  # fmt: skip
@@ -406,7 +416,7 @@ def test_client_killed_in_the_middle_of_a_push_leaves_the_repository_as_it_was(
         child.wait()
     after = {name: oid for name, oid in heads(git, remote).items() if name != "refs/heads/killed"}
     assert after == before
-    git("push", "-q", "origin", "main", cwd=work)
+    git("-c", "pack.window=0", "push", "-q", "origin", "main", cwd=work)
     git("clone", "-q", remote, tmp_path / "copy")
     assert git("fsck", "--strict", cwd=tmp_path / "copy") == ""
     assert _eventually(lambda: not list((server.data / "git").glob("*/*/objects/incoming-*")))
@@ -416,7 +426,7 @@ def test_fetch_whose_client_goes_ends_its_git(server: Hub, git: Git, work: Path,
     for number in range(8):
         (work / f"{number}.txt").write_bytes(os.urandom(8_000_000))
     tip = add(git, work, "last.txt", "x")
-    git("push", "-q", cwd=work)
+    git("-c", "pack.window=0", "push", "-q", cwd=work)
     wants = f"want {tip} side-band-64k ofs-delta\n"
     body = f"{len(wants) + 4:04x}{wants}00000009done\n".encode()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:

@@ -18,8 +18,8 @@ from hutch.core import threads
 from hutch.core.permissions import Actor
 from hutch.repos.commits import create_commit
 from hutch.repos.lookup import RepoRow
-from tests.repos.commit_body import file, header, upload
 from tests.repos.commit_body import body as body_of
+from tests.repos.commit_body import file, header, upload
 from tests.repos.commit_body import large as large_file
 
 

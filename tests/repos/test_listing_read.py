@@ -189,6 +189,15 @@ def test_tags_are_told_by_what_they_speak_of(api: Api, ann: Actor, bob: Actor, m
     ]
 
 
+def test_overview_counts_what_the_asker_may_see(api: Api, ann: Actor, bob: Actor, make_repo: Make) -> None:
+    make_repo(ann, "one")
+    make_repo(ann, "two", visibility="private")
+    make_repo(ann, "three", type="dataset")
+    for actor, models in ((ann, 2), (bob, 1)):
+        told = api("GET", "/api/users/ann/overview", actor=actor).json
+        assert (told["numModels"], told["numDatasets"], told["numSpaces"]) == (models, 1, 0)
+
+
 def test_quick_search_finds_parts_of_names(api: Api, ann: Actor, several: list[str], make_repo: Make) -> None:
     make_repo(ann, "bertology", type="dataset")
     told = api("GET", "/api/quicksearch?q=bert").json

@@ -14,7 +14,7 @@ from hutch.core.errors import BadRequest
 from hutch.core.permissions import Actor
 from hutch.repos import info
 from hutch.repos.info import Seen
-from hutch.repos.models import Repo, RepoTag
+from hutch.repos.models import Repo, RepoTag, RepoType
 from hutch.repos.shapes import Shape
 from hutch.repos.tasks import TASKS
 from hutch.repos.visibility import visible_to
@@ -176,6 +176,13 @@ def listed_properties(
     names = LISTED_FULL[type_] if full else LISTED[type_]
     more = [name for name, asked in (("cardData", card), ("config", config)) if asked and name not in names]
     return [*names, *more]
+
+
+def counts(actor: Actor, namespace_id: int) -> dict[str, int]:
+    """How many repositories of each type in a namespace `actor` may see, as overviews tell it."""
+    rows = visible_to(actor).filter(namespace_id=namespace_id).values("type").annotate(number=Count("id"))
+    found = {row["type"]: row["number"] for row in rows.order_by("type")}
+    return {f"num{type_.label}s": found.get(type_.value, 0) for type_ in RepoType}
 
 
 def tags_by_type(actor: Actor, type_: str) -> dict[str, list[Shape]]:

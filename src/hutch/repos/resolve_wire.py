@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from urllib.parse import parse_qs
 
 from hutch.cas.sending import Content, send_content
@@ -17,6 +19,8 @@ _REVISION = r"(?P<revision>refs/(?:pr|convert|heads|tags)/[^/]+|[^/]+)"
 _FILE = rf"(?:/api)?/(?:{_KINDS}/)?{_REPO}/(?P<verb>resolve|raw)/{_REVISION}/(?P<path>.+)"
 _CACHED = rf"/api/resolve-cache/{_KINDS}/{_REPO}/(?P<revision>[^/]+)/(?P<path>.+)"
 
+log = logging.getLogger(__name__)
+_COUNT_EVERY_S = 10.0
 _PINNED = "max-age=31536000, immutable"
 
 
@@ -77,6 +81,34 @@ def _cache_control(found: FoundFile) -> str:
     if found.repo.visibility != "public" or found.repo.gated or not found.actor.sees_public:
         return "private, no-store"
     return f"public, {_PINNED}" if found.is_pinned else "public, no-cache"
+
+
+_counting: set[asyncio.Task[None]] = set()
+
+
+async def begin_counting() -> None:
+    """Has downloads written down every ten seconds, for as long as the server runs."""
+    _counting.add(asyncio.create_task(_count()))
+
+
+async def _count() -> None:
+    while True:
+        await asyncio.sleep(_COUNT_EVERY_S)
+        await _write_counts()
+
+
+async def end_counting() -> None:
+    """Writes down what is left."""
+    while _counting:
+        _counting.pop().cancel()
+    await _write_counts()
+
+
+async def _write_counts() -> None:
+    try:
+        await threads.run(download_counts.flush)
+    except Exception:  # a busy database: they stay counted and are written next time
+        log.exception("downloads could not be written down")
 
 
 ROUTES = [
