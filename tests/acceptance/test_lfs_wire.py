@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,34 +225,36 @@ def test_download_sends_ranges_and_knows_tags(sender: Sender, repo: str) -> None
     assert sender("GET", href, headers={"If-None-Match": head.headers["etag"]}, signed=True).status == 304
 
 
+@pytest.fixture(scope="module")
+def mortal(new_hub: Callable[..., Hub]) -> Iterator[Sender]:
+    """A user of a server that the tests kill."""
+    hub = new_hub().start()
+    yield Sender(hub, hub.user("owner"))
+    hub.kill()
+
+
 @pytest.mark.parametrize(
     "point", ["storage.before_rename", "storage.after_rename", "storage.after_put", "cas.after_row"]
 )
 def test_server_killed_around_the_row_of_an_object_loses_nothing_that_it_acknowledged(
-    new_hub: Callable[..., Hub], point: str, tmp_path: Path
+    mortal: Sender, point: str, unique: Callable[[str], str]
 ) -> None:
-    hub = new_hub().start()
-    try:
-        sender = Sender(hub, hub.user("owner"))
-        repo = sender.create("large")
-        kept, lost = os.urandom(100_000), os.urandom(100_000)
-        sender.send(repo, kept)
-        hub.stop()
-        hub.settings["fault"] = point
-        hub.start()
-        with pytest.raises((ConnectionError, OSError)):
-            sender("PUT", sender.href(repo, lost), lost, signed=True)
-        hub.kill()
-        del hub.settings["fault"]
-        hub.start()
-        assert "actions" not in sender.batch(repo, kept)[0]
-        if "actions" in sender.batch(repo, lost)[0]:
-            sender.send(repo, lost)
-        for name, content in (("kept.bin", kept), ("lost.bin", lost)):
-            assert sender.commit(repo, name, content).status == 200
-            assert sender("GET", f"/{repo}/resolve/main/{name}").body == content
-    finally:
-        hub.kill()
+    hub, repo = mortal.hub, mortal.create(unique("large"))
+    kept, lost = os.urandom(100_000), os.urandom(100_000)
+    mortal.send(repo, kept)
+    hub.settings["fault"] = point
+    hub.restart()
+    with pytest.raises(OSError):
+        mortal("PUT", mortal.href(repo, lost), lost, signed=True)
+    hub.kill()
+    del hub.settings["fault"]
+    hub.start()
+    assert "actions" not in mortal.batch(repo, kept)[0]
+    if "actions" in mortal.batch(repo, lost)[0]:
+        mortal.send(repo, lost)
+    for name, content in (("kept.bin", kept), ("lost.bin", lost)):
+        assert mortal.commit(repo, name, content).status == 200
+        assert mortal("GET", f"/{repo}/resolve/main/{name}").body == content
 
 
 def _parts(sender: Sender, repo: str, content: bytes) -> tuple[dict[int, str], str]:
