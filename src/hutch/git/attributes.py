@@ -26,6 +26,9 @@ MAX_FILE_BYTES = 1 << 20
 _BLANK = b" \t\r\n"
 _MACRO = b"[attr]"
 _GLOB = re.compile(rb"[*?\[\\]")
+_NO_ENDING = re.compile(rb"[*?\[\\/]")
+_BRACKET = re.compile(rb"[\[\\]")
+_STARS = re.compile(rb"[*?]")
 _ATTRIBUTE = re.compile(rb"([-!]?)([A-Za-z0-9_.][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7]{2}))*)"')
@@ -40,6 +43,8 @@ _Assignments = list[tuple[bytes, _State]]
 class _Rule:
     matches: Callable[[bytes], bool]
     assignments: _Assignments
+    # of a run of `*.ending` lines that say the same: one look answers for all of them
+    endings: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +147,19 @@ def _parse(data: bytes, *, top: bool) -> _File:
             if top:
                 macros[name[len(_MACRO) :]] = assignments
         elif not name.startswith(b"!"):
-            rules.append(_Rule(_pattern(name), assignments))
+            _add(rules, name, assignments)
     return _File(rules, macros)
+
+
+# A new repository has eighty such lines, and each file of an upload is held against all of them.
+def _add(rules: list[_Rule], name: bytes, assignments: _Assignments) -> None:
+    if not name.startswith(b"*") or _NO_ENDING.search(name[1:]):
+        rules.append(_Rule(_pattern(name), assignments))
+        return
+    endings: tuple[bytes, ...] = (name[1:],)
+    if rules and rules[-1].endings and rules[-1].assignments == assignments:
+        endings = rules.pop().endings + endings
+    rules.append(_Rule(lambda path: path.endswith(endings), assignments, endings))
 
 
 def _split_name(text: bytes) -> tuple[bytes, bytes]:
@@ -189,8 +205,9 @@ def _pattern(pattern: bytes) -> Callable[[bytes], bool]:
 
 def _base_name_pattern(pattern: bytes) -> Callable[[bytes], bool]:
     if not _GLOB.search(pattern):
-        return lambda path: basename(path) == pattern
-    if pattern.startswith(b"*") and not _GLOB.search(pattern[1:]):
-        return lambda path: basename(path).endswith(pattern[1:])
+        inner = b"/" + pattern
+        return lambda path: path == pattern or path.endswith(inner)
     glob = matcher(pattern, pathname=False)
-    return lambda path: glob(basename(path))
+    # what stands between stars must stand in the path too: that is seen at once, and most paths lack it
+    literal = b"" if _BRACKET.search(pattern) else max(_STARS.split(pattern), key=len)
+    return lambda path: literal in path and glob(basename(path))
