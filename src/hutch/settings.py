@@ -13,6 +13,7 @@ import secrets
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
@@ -58,7 +59,7 @@ class Settings:
     signed_url_s: int = _doc(6 * 3600, "How long a signed upload or download address is good.")
     staging_keep_s: int = _doc(7 * 86400, "How long an unfinished upload is kept for resuming.")
     rate_limit_attempts: int = _doc(10, "Failed sign-ins for one account and address in five minutes before further ones are refused.")
-    job_workers: int = _doc(2, "Threads of this process that run background jobs; 0 runs none.")
+    job_workers: int = _doc(2, "Threads of the server that run background jobs; 0 leaves them to `hutch worker`.")
     log_level: str = _doc("info", "debug, info, warning or error.")
     fault: str = _doc("", "For the torture run only: a fault point (`name`, or `name:n` for its nth passing) at which the server kills itself.")
 
@@ -155,6 +156,18 @@ def _convert(hint: Any, value: Any) -> Any:
         parts = value if isinstance(value, list) else str(value).split(",")
         return tuple(str(part).strip() for part in parts if str(part).strip())
     return Path(value).absolute() if value else None
+
+
+def _check_proxies(texts: tuple[str, ...]) -> None:
+    for text in texts:
+        try:
+            ip_network(text, strict=False)
+        except ValueError as error:
+            raise BadRequest(
+                f"trusted_proxies: {text!r} is neither an address nor a network such as 10.0.0.0/8",
+                field="trusted_proxies",
+                value=text,
+            ) from error
 
 
 def _raise() -> None:

@@ -3,6 +3,7 @@
 job_child.py enqueue NAME ARGUMENTS      prints the job's id
 job_child.py show ID                     prints the row as JSON
 job_child.py work THREADS                runs jobs until SIGTERM
+job_child.py serve PORT                  is a server, as `hutch serve` is, that knows these jobs
 """
 
 from __future__ import annotations
@@ -12,45 +13,17 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
-import hutch.boot  # noqa: F401
+import hutch.boot
 from hutch.core import database, jobs
 from hutch.core.models import Job
 from hutch.core.worker import Workers
 from hutch.settings import current
+from tests.core import child_jobs
 
-
-def note(text: str) -> None:
-    handle = os.open(current().data / "notes", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.write(handle, f"{text}\n".encode())
-    os.close(handle)
-
-
-@jobs.job("child.sleep", retries=3, lease_s=3)
-def sleep(run: jobs.JobRun, *, first_s: float) -> dict[str, int]:
-    """Sleeps long at its first attempt, without a checkpoint."""
-    run.log(f"attempt {run.attempt}")
-    note(f"begun {run.attempt}")
-    if run.attempt == 1:
-        time.sleep(first_s)
-    return {"attempt": run.attempt}
-
-
-@jobs.job("child.wait", retries=3)
-def wait(run: jobs.JobRun) -> None:
-    """Waits until it is told to end."""
-    note(f"begun {run.attempt}")
-    while True:
-        time.sleep(0.05)
-        run.checkpoint()
-
-
-@jobs.job("child.note", lease_s=30)
-def write(run: jobs.JobRun, *, number: int) -> None:
-    """Writes down that it ran."""
-    note(str(number))
+assert hutch.boot
+assert child_jobs
 
 
 def main(words: list[str]) -> None:
@@ -69,6 +42,21 @@ def main(words: list[str]) -> None:
         Path(current().data / f"working-{os.getpid()}").touch()
         ended.wait()
         workers.stop()
+    elif words[0] == "serve":
+        from granian import Granian
+        from granian.constants import HTTPModes, Interfaces
+
+        Granian(
+            "tests.core.child_server:app",
+            address="127.0.0.1",
+            port=int(words[1]),
+            interface=Interfaces.ASGI,
+            http=HTTPModes.http1,
+            workers=1,
+            workers_kill_timeout=8,
+            log_enabled=False,
+        ).serve()
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -34,7 +34,11 @@ class Site:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("HUTCH_", "DJANGO_"))
         }
-        return kept | {"HUTCH_DATA": str(self.data), "HUTCH_DATABASE_URL": self.database_url}
+        return kept | {
+            "HUTCH_DATA": str(self.data),
+            "HUTCH_DATABASE_URL": self.database_url,
+            "PYTHONPATH": str(CHILD.parents[2]),
+        }
 
     def start(self, *words: str | Path, **settings: str) -> subprocess.Popen[bytes]:
         log = self.data.with_name("log")
@@ -52,7 +56,7 @@ class Site:
 
     def call(self, *words: str) -> str:
         done = subprocess.run(
-            [sys.executable, CHILD, *words], env=self.environment, capture_output=True, text=True, timeout=60
+            [sys.executable, CHILD, *words], env=self.environment, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -65,7 +69,7 @@ class Site:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            [PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=120, check=False
         )
 
     @property
@@ -75,9 +79,9 @@ class Site:
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not (found := condition()):
-        assert time.monotonic() < deadline, "waited for 60 s"
+        assert time.monotonic() < deadline, "waited for 120 s"
         time.sleep(0.05)
     return found
 
@@ -177,6 +181,27 @@ def test_server_without_workers_leaves_the_jobs_to_hutch_worker(site: Site) -> N
     for process in (worker, server):
         process.terminate()
         assert process.wait(timeout=10) == 0
+
+
+def test_server_that_is_ended_gives_its_job_back(site: Site) -> None:
+    server = site.start(sys.executable, CHILD, "serve", str(free_port()))
+    [job_id] = site.enqueue("child.wait", {})
+    until(lambda: site.notes == ["begun 1"])
+    server.terminate()
+    assert server.wait(timeout=10) == 0
+    row = site.show(job_id)
+    assert (row["state"], row["attempts"]) == ("queued", 0)
+
+
+def test_job_of_a_killed_server_is_run_by_the_next(site: Site) -> None:
+    server = site.start(sys.executable, CHILD, "serve", str(free_port()))
+    [job_id] = site.enqueue("child.sleep", {"first_s": 600})
+    until(lambda: site.notes == ["begun 1"])
+    server.kill()  # its pid alone: its children die with it
+    server.wait()
+    site.start(sys.executable, CHILD, "serve", str(free_port()))
+    until(lambda: site.show(job_id)["state"] == "done")
+    assert site.notes == ["begun 1", "begun 2"]
 
 
 def test_jobs_are_steered_from_the_command_line(site: Site) -> None:

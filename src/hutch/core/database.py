@@ -34,6 +34,16 @@ def damage() -> list[str]:
         ]
 
 
+def pending() -> tuple[int, list[str]]:
+    """How many migrations wait, and the names of those that the database has and this version does not know."""
+    executor = MigrationExecutor(connection)
+    executor.loader.check_consistent_history(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    known = executor.loader.disk_migrations
+    unknown = [f"{app}.{name}" for app, name in executor.loader.applied_migrations if (app, name) not in known]
+    return len(waiting), sorted(unknown)
+
+
 def _is_behind() -> bool:
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

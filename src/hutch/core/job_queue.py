@@ -100,6 +100,11 @@ def asked_to_cancel(claims: list[Claim]) -> set[int]:
     return set(Job.objects.filter(pk__in=ids, cancel_asked=True).values_list("id", flat=True))
 
 
+def expire_all() -> int:
+    """Ends every lease: for a process that is the only one to run jobs. Returns how many it ended."""
+    return Job.objects.filter(state="running").update(leased_until=clock.now())
+
+
 def requeue_expired() -> int:
     """Queues jobs again whose worker has died; fails those that have no retries left. Returns how many it found."""
     rows = list(_expired().select_for_update(skip_locked=True))

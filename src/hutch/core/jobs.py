@@ -87,9 +87,10 @@ def job(
     """Declares `function(run, **arguments)` as the job `name`, of the form `room.verb`.
 
     `retries`: how often it is tried again after a failure, with exponential back-off. `lease_s`: how long after its
-    process has died another takes it. `quick`: it takes a few seconds at most, so it may run in the thread that is kept
-    for such. `keep`: whether its row stays (for a week) after it is done. `every_s`: it is enqueued by itself (without
-    arguments) each so many seconds, by one node of all. What the function returns (JSON) is kept as the result.
+    process has died another takes it; while it runs the lease is extended by itself, so it need not last as long.
+    `quick`: it takes a few seconds at most, so it may run in the thread that is kept for such. `keep`: whether its row
+    stays (for a week) after it is done. `every_s`: it is enqueued by itself (without arguments) each so many seconds,
+    by one node of all. What the function returns (JSON) is kept as the result.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:

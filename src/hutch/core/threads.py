@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from django.db import connection
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -21,12 +23,19 @@ _disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
 
 async def run(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Calls a verb in a room's thread (each keeps its own database connection) and waits for it."""
-    return await _submit(_rooms, function, *args, **kwargs)
+    return await _submit(_rooms, _mended, function, *args, **kwargs)
 
 
 async def run_disk(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Calls something that reads or writes the disk for long and never the database."""
     return await _submit(_disk, function, *args, **kwargs)
+
+
+def _mended(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Django looks after lost connections between its requests, which wires do not pass."""
+    if connection.errors_occurred:
+        connection.close_if_unusable_or_obsolete()
+    return function(*args, **kwargs)
 
 
 async def _submit(pool: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -164,6 +164,9 @@ class Workers:
             if self._stopping.wait(_KEEP_S):
                 self._allowed.set()
                 return
+        if connection.vendor == "sqlite":
+            # nobody else runs jobs, so what is leased was left by a process that died
+            self._surely(lambda: self._pace.write(job_queue.expire_all))
         self._allowed.set()
         ticked = -_TICK_S
         while not self._stopping.wait(_KEEP_S):
