@@ -110,7 +110,6 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "hutch_session"
 CSRF_COOKIE_NAME = "hutch_csrf"
-CSRF_FAILURE_VIEW = "hutch.accounts.middleware.forgery_refused"
 CSRF_FAILURE_VIEW = "hutch.web.pages.forged"
 SESSION_COOKIE_AGE = 30 * 86400
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]

@@ -9,11 +9,10 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
-from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from hutch.accounts import actors
-from hutch.core.errors import Forbidden, HutchError
+from hutch.core.errors import HutchError
 from hutch.core.permissions import Actor
 from hutch.core.wires import error_answer
 
@@ -55,17 +54,6 @@ class ActorMiddleware(CsrfViewMiddleware):
             return None
         # ninja marks its views exempt; with a session cookie none is
         return super().process_view(request, _checked, callback_args, callback_kwargs)
-
-
-def forgery_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The answer to a form that did not come from this hub, or whose page was opened before signing in."""
-    error = Forbidden(f"This form cannot be trusted: open its page again, and then send it. ({reason})")
-    status, headers, body = error_answer(error, request.META["hutch.scope"])
-    if request.path_info.startswith(("/api/", "/oauth/")) or "text/html" not in request.META.get(
-        "HTTP_ACCEPT", ""
-    ):
-        return HttpResponse(body, status=status, headers=headers)
-    return render(request, "web/error.html", {"error": error, "status": status}, status=status)
 
 
 def _checked() -> HttpResponse:

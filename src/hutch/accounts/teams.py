@@ -96,9 +96,12 @@ def set_repo_role(
 ) -> None:
     """Gives a team of the repository's organisation, or a user, a role on this repository; NO_ACCESS takes it away.
 
-    A role here adds to what the namespace gives, and takes nothing from it.
+    A role here adds to what the namespace gives, and takes nothing from it. Raises Forbidden where ADMIN is given or
+    taken by somebody who may not pass by protected branches: nobody makes more of themselves than they are.
     """
     require(actor, "repo.admin", repo)
+    if role >= Role.ADMIN:
+        require(actor, "repo.protect", repo)
     if (team is None) == (username is None):
         raise BadRequest("Name either a team or a user", field="team")
     holder: dict[str, Team | User]
@@ -108,6 +111,8 @@ def set_repo_role(
         holder = {"user": user_by_name(username or "")}
     with transaction.atomic():
         rows = RepoRole.objects.filter(repo_id=repo.thing_id, **holder)
+        if rows.filter(role__gte=Role.ADMIN.value).exists():
+            require(actor, "repo.protect", repo)
         if role == Role.NO_ACCESS:
             rows.delete()
         elif not rows.update(role=role.value, namespace_id=repo.namespace_id):
