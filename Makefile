@@ -48,7 +48,7 @@ docs: setup ## write the generated pages of docs/
 	$(VENV)/python scripts/docs.py
 
 bench: setup ## measure against named peers, write docs/benchmarks.md, fail below target
-	$(VENV)/python benchmarks/run.py $(ARGS)
+	$(VENV)/python -m benchmarks.run $(ARGS)
 
 torture: setup ## kill the server N times at seeded moments, then check what it had acknowledged
 	$(VENV)/python -m benchmarks.torture --kills $(N) $(ARGS)
