@@ -88,18 +88,23 @@ class Sender:
         """Uploads an object whole."""
         assert self("PUT", self.href(repo, content), content, signed=True).status == 200
 
-    def commit(self, repo: str, path: str, content: bytes) -> Reply:
+    def commit(self, repo: str, path: str, content: bytes, *, create_pr: bool = False) -> Reply:
         """Commits an object that was uploaded as a file."""
-        return self.commit_oid(repo, path, oid_of(content), len(content))
+        return self.commit_oid(repo, path, oid_of(content), len(content), create_pr=create_pr)
 
-    def commit_oid(self, repo: str, path: str, oid: str, size: int) -> Reply:
+    def commit_oid(self, repo: str, path: str, oid: str, size: int, *, create_pr: bool = False) -> Reply:
         """The same, by name."""
         lines = [
             {"key": "header", "value": {"summary": f"Add {path}"}},
             {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, "size": size}},
         ]
         body = "\n".join(map(json.dumps, lines)).encode()
-        return self("POST", f"/api/models/{repo}/commit/main", body, {"Content-Type": "application/x-ndjson"})
+        return self(
+            "POST",
+            f"/api/models/{repo}/commit/main{'?create_pr=1' if create_pr else ''}",
+            body,
+            {"Content-Type": "application/x-ndjson"},
+        )
 
     def break_off(
         self, method: str, url: str, announced: int, sent: bytes, headers: Mapping[str, str] | None = None

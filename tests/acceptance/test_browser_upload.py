@@ -140,15 +140,20 @@ def test_malformed_beginning_is_refused_by_name(
     assert (reply.status, reply.json["field"]) == (status, field)
 
 
-def test_only_who_may_write_begins_an_upload(sender: Sender, repo: str, unique: Callable[[str], str]) -> None:
+def test_only_who_may_propose_begins_an_upload_and_sees_none_of_others(
+    sender: Sender, repo: str, unique: Callable[[str], str]
+) -> None:
     stranger = Sender(sender.hub, sender.hub.user(unique("stranger")))
     body = {"path": "a.bin", "size": 1}
     public = sender.create(unique("public"), visibility="public")
     assert stranger("POST", f"/api/models/{repo}/uploads", body).status == 404
-    assert stranger("POST", f"/api/models/{public}/uploads", body).status == 403
     assert Sender(sender.hub, None)("POST", f"/api/models/{public}/uploads", body).status == 401
     _begin(sender, public, "a.bin", 1)
-    assert stranger("GET", f"/api/models/{public}/uploads").status == 403
+    assert stranger("GET", f"/api/models/{public}/uploads").json == {"uploads": []}
+    _begin(stranger, public, "b.bin", 1)
+    assert [each["path"] for each in sender("GET", f"/api/models/{public}/uploads").json["uploads"]] == [
+        "a.bin"
+    ]
 
 
 def _begin(sender: Sender, repo: str, path: str, size: int, **more: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.acceptance.hub import Hub
+from tests.acceptance.hub import Hub, User
 from tests.acceptance.lfs_sender import Reply, Sender, oid_of
 
 SIZE = 50_000
@@ -142,21 +142,33 @@ def test_object_of_a_public_repository_need_not_be_sent_again(
     assert scene.bob.commit(scene.bobs, "same.bin", scene.secret).status == 200
 
 
-def test_reader_may_fetch_but_not_send_and_nobody_may_send_to_a_public_repository(
+def test_reader_may_fetch_and_propose_but_not_lock_and_nobody_may_send(
     scene: Scene, unique: Callable[[str], str]
 ) -> None:
     public = scene.alice.create(unique("public"), visibility="public")
     scene.alice.commit(public, "open.bin", scene.secret)
     nobody = Sender(scene.bob.hub, None)
-    body = {"operation": "upload", "objects": [{"oid": oid_of(scene.secret), "size": SIZE}]}
-    path = f"/{public}.git/info/lfs/objects/batch"
-    assert (scene.bob("POST", path, body).status, nobody("POST", path, body).status) == (403, 401)
     for sender in (scene.bob, nobody):
-        assert (
-            sender("GET", sender.href(public, scene.secret, operation="download"), signed=True).body
-            == scene.secret
-        )
+        href = sender.href(public, scene.secret, operation="download")
+        assert sender("GET", href, signed=True).body == scene.secret
+    body = {"operation": "upload", "objects": [{"oid": oid_of(scene.secret), "size": SIZE}]}
+    assert nobody("POST", f"/{public}.git/info/lfs/objects/batch", body).status == 401
     assert scene.bob("POST", f"/{public}.git/info/lfs/locks", {"path": "x"}).status == 403
+    proposed = os.urandom(SIZE)
+    scene.bob.send(public, proposed)
+    assert scene.bob.commit(public, "new.bin", proposed).status == 403
+    assert scene.bob.commit(public, "new.bin", proposed, create_pr=True).status == 200
+
+
+def test_token_that_may_only_read_sends_nothing(scene: Scene, unique: Callable[[str], str]) -> None:
+    assert scene.alice.user is not None
+    token = scene.alice.hub.token(scene.alice.user.name, role="read", name=unique("read"))
+    reader = Sender(scene.alice.hub, User(scene.alice.user.name, token))
+    body = {"operation": "upload", "objects": [{"oid": oid_of(scene.secret), "size": SIZE}]}
+    assert reader("POST", f"/{scene.private}.git/info/lfs/objects/batch", body).status == 403
+    assert reader("POST", f"/api/models/{scene.private}/uploads", {"path": "a", "size": 1}).status == 403
+    href = reader.href(scene.private, scene.secret, operation="download")
+    assert reader("GET", href, signed=True).body == scene.secret
 
 
 def _without_request(reply: Reply) -> dict[str, object]:

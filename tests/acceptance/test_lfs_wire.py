@@ -225,6 +225,21 @@ def test_download_sends_ranges_and_knows_tags(sender: Sender, repo: str) -> None
     assert sender("GET", href, headers={"If-None-Match": head.headers["etag"]}, signed=True).status == 304
 
 
+def test_object_beyond_the_quota_is_refused_before_it_is_sent(new_hub: Callable[..., Hub]) -> None:
+    hub = new_hub(namespace_quota_bytes="1000000").start()
+    try:
+        sender = Sender(hub, hub.user("owner"))
+        repo = sender.create("large")
+        sender.send(repo, bytes(600_000))
+        assert sender.commit(repo, "a.bin", bytes(600_000)).status == 200
+        small, large = sender.batch(repo, os.urandom(300_000), os.urandom(300_000))
+        assert "upload" in small["actions"]
+        assert large["error"]["code"] == 507
+        assert "room for" in large["error"]["message"]
+    finally:
+        hub.kill()
+
+
 @pytest.fixture(scope="module")
 def mortal(new_hub: Callable[..., Hub]) -> Iterator[Sender]:
     """A user of a server that the tests kill."""

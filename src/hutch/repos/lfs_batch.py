@@ -14,8 +14,9 @@ from hutch.cas.errors import HashAlgorithmRefused, InvalidBatch
 from hutch.cas.signing import Ticket
 from hutch.cas.wire import address
 from hutch.core.errors import PayloadTooLarge, shown
-from hutch.core.permissions import Actor
-from hutch.repos.lookup import RepoRow
+from hutch.core.permissions import Actor, allows, require
+from hutch.repos import quota
+from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.visibility import readable_by
 from hutch.settings import current
 from hutch.storage import disk
@@ -66,8 +67,19 @@ def parse(body: Mapping[str, Any]) -> Batch:
     return Batch(operation, frozenset(transfers), tuple(dict.fromkeys(_asked(entry) for entry in objects)))
 
 
+def repo_to_send_to(actor: Actor, type_: str, full_name: str) -> RepoRow:
+    """The repository of that name, for whoever may commit to it or propose a change by a pull request.
+
+    Raises RepoNotFound, GatedRepo, Unauthorized, Forbidden.
+    """
+    repo = find_repo(actor, type_, full_name, "repo.read")
+    if not allows(actor, "repo.write", repo):
+        require(actor, "repo.discuss", repo)
+    return repo
+
+
 def answer(actor: Actor, repo: RepoRow, batch: Batch, base_url: str) -> Shape:
-    """The answer to a request, after the caller has made sure that the actor may read or write the repository."""
+    """The answer to a request, once the caller has made sure that the actor may fetch from it or send to it."""
     if batch.operation == "download":
         return {
             "transfer": "basic",
@@ -79,7 +91,7 @@ def answer(actor: Actor, repo: RepoRow, batch: Batch, base_url: str) -> Shape:
     )
     cas.remember(actor, repo.id, [asked.oid for asked in batch.objects if sizes.get(asked.oid) == asked.size])
     in_parts = _in_parts(batch, [asked for asked in batch.objects if asked.oid not in sizes])
-    offer = _Offer(actor.user_id or 0, repo.id, base_url, in_parts, _room())
+    offer = _Offer(actor.user_id or 0, repo.id, base_url, in_parts, _room(repo))
     objects = [_refused(asked) or _there(asked, sizes) or offer.upload(asked) for asked in batch.objects]
     return {"transfer": "multipart" if in_parts else "basic", "objects": objects, "hash_algo": "sha256"}
 
@@ -93,7 +105,7 @@ def _in_parts(batch: Batch, new: list[Asked]) -> bool:
 
 @dataclass(slots=True)
 class _Offer:
-    """Makes upload addresses, for as much as the disk has room."""
+    """Makes upload addresses, for as much as there is room: on the disk, and in the namespace's quota."""
 
     user_id: int
     repo_id: int
@@ -104,7 +116,7 @@ class _Offer:
     def upload(self, asked: Asked) -> Shape:
         if asked.size > self.room:
             return _error(
-                asked, 507, f"{asked.size} bytes do not fit: the server has room for {max(0, self.room)}"
+                asked, 507, f"{asked.size} bytes do not fit: there is room for {max(0, self.room)} here"
             )
         self.room -= asked.size
         ticket = Ticket("upload", self.repo_id, self.user_id, asked.oid, asked.size, expires=_expiry())
@@ -180,6 +192,8 @@ def _expiry() -> int:
     return int(time.time()) + current().signed_url_s
 
 
-def _room() -> int:
+def _room(repo: RepoRow) -> int:
     staging = stores.staging()
-    return disk.free_bytes(staging.root) - staging.reserve_bytes
+    free = disk.free_bytes(staging.root) - staging.reserve_bytes
+    limit = current().namespace_quota_bytes
+    return min(free, limit - quota.used_bytes(repo.namespace_id)) if limit else free

@@ -70,8 +70,9 @@ async def unlock(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _batch(scope: Scope, body: dict[str, object]) -> dict[str, object]:
     asked = lfs_batch.parse(body)
-    actor, repo = _repo(scope, "repo.write" if asked.operation == "upload" else "repo.read")
-    return lfs_batch.answer(actor, repo, asked, scope["origin"].base_url)
+    find = lfs_batch.repo_to_send_to if asked.operation == "upload" else find_repo
+    actor = actors.identify(scope["request_headers"])
+    return lfs_batch.answer(actor, find(actor, *_named(scope)), asked, scope["origin"].base_url)
 
 
 def _create_lock(scope: Scope, body: dict[str, object]) -> Lock:
@@ -117,8 +118,12 @@ def _page(
 
 def _repo(scope: Scope, action: str) -> tuple[Actor, RepoRow]:
     actor = actors.identify(scope["request_headers"])
+    return actor, find_repo(actor, *_named(scope), action)
+
+
+def _named(scope: Scope) -> tuple[str, str]:
     params = scope["path_params"]
-    return actor, find_repo(actor, (params.get("kinds") or "models")[:-1], params["repo"], action)
+    return (params.get("kinds") or "models")[:-1], params["repo"]
 
 
 def _text(body: dict[str, object], field: str, default: str | None = None) -> str:

@@ -18,7 +18,7 @@ from hutch.cas.wire import address
 from hutch.core.errors import BadRequest
 from hutch.git import paths
 from hutch.repos.api_write import Strict, actor_of, base_url
-from hutch.repos.lookup import find_repo
+from hutch.repos.lfs_batch import repo_to_send_to
 from hutch.settings import current
 
 router = Router()
@@ -38,7 +38,7 @@ class NewUpload(Strict):
 def begin(request: HttpRequest, kind: str, repo_id: str, payload: NewUpload) -> dict[str, Any]:
     """Answers with the address and the offset at which to go on."""
     actor = actor_of(request)
-    repo = find_repo(actor, kind, repo_id, "repo.write")
+    repo = repo_to_send_to(actor, kind, repo_id)
     paths.check_path(payload.path)
     if len(payload.fingerprint) > _MAX_FINGERPRINT_CHARACTERS or "\0" in payload.fingerprint:
         raise BadRequest(
@@ -53,7 +53,7 @@ def begin(request: HttpRequest, kind: str, repo_id: str, payload: NewUpload) -> 
 def under_way(request: HttpRequest, kind: str, repo_id: str) -> dict[str, Any]:
     """One's own unfinished uploads to a repository, newest first."""
     actor = actor_of(request)
-    repo = find_repo(actor, kind, repo_id, "repo.write")
+    repo = repo_to_send_to(actor, kind, repo_id)
     return {"uploads": [_shape(request, row) for row in uploads.under_way(actor.user_id or 0, repo.id)]}
 
 
