@@ -127,7 +127,7 @@ async def _send_response(response: HttpResponseBase, scope: Scope, receive: Rece
             await send({"type": "http.response.body", "body": b""})
         elif response.streaming:
             await _send_start(send, response.status_code, headers)
-            await _stream(iter(response), receive, send)  # type: ignore[call-overload]
+            await _stream(iter(response), receive, send)
         else:
             await _send_start(send, response.status_code, _with_length(response, headers))
             await send({"type": "http.response.body", "body": response.content})  # type: ignore[attr-defined]

@@ -40,7 +40,9 @@ def pending() -> tuple[int, list[str]]:
     executor.loader.check_consistent_history(connection)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     known = executor.loader.disk_migrations
-    unknown = [f"{app}.{name}" for app, name in executor.loader.applied_migrations if (app, name) not in known]
+    unknown = [
+        f"{app}.{name}" for app, name in executor.loader.applied_migrations if (app, name) not in known
+    ]
     return len(waiting), sorted(unknown)
 
 

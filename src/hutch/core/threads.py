@@ -23,23 +23,21 @@ _disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
 
 async def run(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Calls a verb in a room's thread (each keeps its own database connection) and waits for it."""
-    return await _submit(_rooms, _mended, function, *args, **kwargs)
+    return await _submit(_rooms, lambda: _mended(lambda: function(*args, **kwargs)))
 
 
 async def run_disk(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Calls something that reads or writes the disk for long and never the database."""
-    return await _submit(_disk, function, *args, **kwargs)
+    return await _submit(_disk, lambda: function(*args, **kwargs))
 
 
-def _mended(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _mended(function: Callable[[], R]) -> R:
     """Django looks after lost connections between its requests, which wires do not pass."""
     if connection.errors_occurred:
         connection.close_if_unusable_or_obsolete()
-    return function(*args, **kwargs)
+    return function()
 
 
-async def _submit(pool: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def _submit(pool: ThreadPoolExecutor, function: Callable[[], R]) -> R:
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(
-        pool, lambda: context.run(function, *args, **kwargs)
-    )
+    return await asyncio.get_running_loop().run_in_executor(pool, context.run, function)
