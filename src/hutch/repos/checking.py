@@ -18,7 +18,7 @@ from hutch.git import repository
 from hutch.git.check import FoundPointer
 from hutch.git.errors import GitFailed
 from hutch.git.refs import HEADS, PULL_REQUESTS
-from hutch.repos import folders
+from hutch.repos import accounting, folders
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id
 from hutch.repos.models import Pull, RefIntent, Repo
 from hutch.repos.refs import INTENT_LEASE
@@ -261,10 +261,10 @@ def _homeless_links() -> Iterator[Problem]:
 
 def _folders(report: Report, is_served: bool) -> None:
     # Twice, since one may be made or deleted this moment: first its marker, then its folder, then its row.
-    unknown = folders.without_row()
+    unknown = accounting.folders_without_row()
     if unknown:
         time.sleep(_SECOND_LOOK_S)
-        unknown &= folders.without_row()
+        unknown &= accounting.folders_without_row()
     unfinished = folders.unfinished()
     for storage_id in sorted(unknown - unfinished):
         path = git_path(storage_id)

@@ -14,7 +14,7 @@ from hutch.git import process, repository
 from hutch.git import refs as git_refs
 from hutch.git.pointers import Pointer
 from hutch.git.refs import CONVERTS, HEADS, TAGS
-from hutch.repos import gating, names, quota, service
+from hutch.repos import accounting, gating, names, service
 from hutch.repos.lookup import RepoRow, git_path
 from hutch.repos.models import Repo
 from hutch.repos.visibility import readable_by
@@ -96,7 +96,7 @@ def duplicate_files(actor: Actor, source: RepoRow, target: RepoRow, oids: list[s
         with transaction.atomic():
             cas.link(actor, target.id, pointers, readable_by(actor))
             Repo.objects.filter(pk=target.id).update(lfs_bytes=cas.stored_bytes(target.id))
-            quota.check(target.namespace_id)
+            accounting.check_quota(target.namespace_id)
     except MissingObjects as missing:
         return [*failed, *(_failure(oid, missing) for oid in missing.oids)]
     return failed

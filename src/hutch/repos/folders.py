@@ -48,12 +48,6 @@ def sweep() -> int:
     return swept
 
 
-def without_row() -> set[str]:
-    """The storage ids of the folders of which no row tells."""
-    there = {path.name.removesuffix(".git") for path in (current().data / "git").glob("??/*.git")}
-    return there - set(Repo.objects.values_list("storage_id", flat=True))
-
-
 def unfinished() -> set[str]:
     """The storage ids of repositories that are being made or deleted, or were when a process was killed."""
     return {marker.name for marker in _markers().iterdir()}

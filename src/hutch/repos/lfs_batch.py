@@ -15,7 +15,7 @@ from hutch.cas.signing import Ticket
 from hutch.cas.wire import address
 from hutch.core.errors import PayloadTooLarge, shown
 from hutch.core.permissions import Actor, allows, require
-from hutch.repos import quota
+from hutch.repos import accounting
 from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.visibility import readable_by
 from hutch.settings import current
@@ -196,4 +196,4 @@ def _room(repo: RepoRow) -> int:
     staging = stores.staging()
     free = disk.free_bytes(staging.root) - staging.reserve_bytes
     limit = current().namespace_quota_bytes
-    return min(free, limit - quota.used_bytes(repo.namespace_id)) if limit else free
+    return min(free, limit - accounting.used_bytes(repo.namespace_id)) if limit else free

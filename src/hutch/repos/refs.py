@@ -25,7 +25,7 @@ from hutch.git import refs as git_refs
 from hutch.git import repository
 from hutch.git.pointers import Pointer
 from hutch.git.refs import HEADS, PULL_REQUESTS, RefUpdate, short_name
-from hutch.repos import cards, jobs, quota, ref_policy
+from hutch.repos import accounting, cards, jobs, ref_policy
 from hutch.repos.errors import RefBusy
 from hutch.repos.events import PullOpened, RefMove, RepoPushed
 from hutch.repos.lookup import RepoRow, repo_by_id
@@ -116,7 +116,7 @@ def _announce(actor: Actor, move: _Move, pointers: list[Pointer], incoming_bytes
                 cas.link(actor, move.repo.id, pointers, readable_by(actor))
                 Repo.objects.filter(pk=move.repo.id).update(lfs_bytes=cas.stored_bytes(move.repo.id))
             if any(each.new for each in move.updates):
-                quota.check(move.repo.namespace_id, incoming_bytes)
+                accounting.check_quota(move.repo.namespace_id, incoming_bytes)
     except IntegrityError as held:
         if not Repo.objects.filter(pk=move.repo.id).exists():
             raise RepoNotFound() from held

@@ -16,7 +16,7 @@ from hutch.core.errors import BadRequest, Conflict, RepoNotFound
 from hutch.core.events import emit
 from hutch.core.permissions import Actor, require
 from hutch.git import repository
-from hutch.repos import cards, first_commit, folders, names, quota
+from hutch.repos import accounting, cards, first_commit, folders, names
 from hutch.repos.errors import RepoExists
 from hutch.repos.events import RepoCreated, RepoDeleted, RepoMoved
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id
@@ -130,7 +130,7 @@ def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
                 RepoRedirect.objects.create(type=row.type, lower_full_name=old_lower, repo=row)
             if other_namespace:
                 teams.forget_repo(row.pk)  # roles that the old namespace gave out end with it
-                quota.check(row.namespace_id)
+                accounting.check_quota(row.namespace_id)
             moved = RepoMoved(
                 repo_id=row.pk,
                 type=row.type,
@@ -194,7 +194,7 @@ def _insert(actor: Actor, row: Repo, head: str, then: Callable[[Repo], None] | N
             row.save(update_fields=cards.put(row, seen))
             if then is not None:
                 then(row)
-            quota.check(row.namespace_id)
+            accounting.check_quota(row.namespace_id)
             created = RepoCreated(
                 repo_id=row.pk, type=row.type, full_name=row.full_name, visibility=row.visibility, head_oid=head,
                 by_user_id=actor.user_id,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hutch.core.errors import Unauthorized
 from hutch.core.permissions import Actor, require
-from hutch.repos import quota
+from hutch.repos import accounting
 from hutch.repos.models import Repo
 from hutch.repos.names import require_namespace
 from hutch.repos.visibility import visible_to
@@ -36,5 +36,5 @@ def usage(actor: Actor, namespace: str | None, *, after: int, limit: int) -> Usa
     thing = require_namespace(namespace if namespace is not None else actor.username)
     require(actor, "repo.create", thing, see="namespace.view")
     found = visible_to(actor).filter(namespace_id=thing.namespace_id, pk__gt=after).order_by("pk")[:limit]
-    whole = current().namespace_quota_bytes or quota.used_bytes(thing.namespace_id)
+    whole = current().namespace_quota_bytes or accounting.used_bytes(thing.namespace_id)
     return Usage(list(found), whole)

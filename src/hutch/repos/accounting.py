@@ -1,4 +1,4 @@
-"""What a namespace stores, and how much it may."""
+"""What a namespace stores, how much it may, and what is stored that no row tells of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def used_bytes(namespace_id: int | None) -> int:
     return (found["git"] or 0) + (found["lfs"] or 0)
 
 
-def check(namespace_id: int | None, incoming_bytes: int = 0) -> None:
+def check_quota(namespace_id: int | None, incoming_bytes: int = 0) -> None:
     """Raises QuotaExceeded if the namespace holds more than it may, counting what is about to come."""
     limit = current().namespace_quota_bytes
     if not limit:
@@ -36,3 +36,9 @@ def check(namespace_id: int | None, incoming_bytes: int = 0) -> None:
             value=used,
             limit=limit,
         )
+
+
+def folders_without_row() -> set[str]:
+    """The storage ids of the folders of which no row tells."""
+    there = {path.name.removesuffix(".git") for path in (current().data / "git").glob("??/*.git")}
+    return there - set(Repo.objects.values_list("storage_id", flat=True))
