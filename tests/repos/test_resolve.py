@@ -120,7 +120,7 @@ def test_raw_is_the_pointer_and_resolve_the_bytes(commit: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["README.md", "weights.bin"])
-def test_ranges(commit: str, path: str) -> None:
+def test_range_is_sent_as_it_was_asked_for(commit: str, path: str) -> None:
     whole = ask("GET", f"/ann/bert/resolve/main/{path}").body
     size = len(whole)
     for header, start, end in [

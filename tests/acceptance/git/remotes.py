@@ -1,0 +1,127 @@
+"""What the tests of git need of the hub: repositories, commits, pushes by hand, a look at its processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.clients import Git
+from tests.acceptance.hub import Hub, User
+
+
+def create(server: Hub, user: User, name: str, **more: Any) -> str:
+    namespace, _, last = name.rpartition("/")
+    api(
+        server,
+        user,
+        "POST",
+        "/api/repos/create",
+        {"name": last, "organization": namespace, "type": "model", **more},
+    )
+    return name
+
+
+def api(server: Hub, user: User | None, method: str, path: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(server.url + path, data=data, method=method)
+    request.add_header("Content-Type", "application/json")
+    if user is not None:
+        request.add_header("Authorization", f"Bearer {user.token}")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def add(git: Git, work: Path, path: str, content: bytes | str) -> str:
+    """Commits a file and returns the commit."""
+    target = work / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content if isinstance(content, bytes) else content.encode())
+    git("add", "-A", cwd=work)
+    git("commit", "-qm", f"Change {path}", cwd=work)
+    return git("rev-parse", "HEAD", cwd=work)
+
+
+def heads(git: Git, remote: str) -> dict[str, str]:
+    """Refs of the server by name."""
+    lines = git("ls-remote", remote).splitlines()
+    return {name: oid for oid, name in (line.split("\t") for line in lines)}
+
+
+def mktree(git: Git, work: Path, entry: str) -> str:
+    done = subprocess.run(
+        ["git", "mktree"], input=entry, capture_output=True, text=True, cwd=work, check=True
+    )
+    return done.stdout.strip()
+
+
+def resident_kb(hub: Hub) -> int:
+    """Anonymous resident memory of the server's own processes, without git's."""
+    total = 0
+    for pid in process_tree(hub):
+        try:
+            if b"git" in Path(f"/proc/{pid}/comm").read_bytes():
+                continue
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        total += next(
+            (int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:")), 0
+        )
+    return total
+
+
+def process_tree(hub: Hub) -> list[int]:
+    assert hub.process is not None
+    found, pending = [], [hub.process.pid]
+    while pending:
+        pid = pending.pop()
+        found.append(pid)
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            try:
+                pending += map(int, task.read_text().split())
+            except OSError:
+                continue
+    return found
+
+
+def git_children(hub: Hub) -> list[int]:
+    found = []
+    for pid in process_tree(hub):
+        try:
+            if b"git" in Path(f"/proc/{pid}/comm").read_bytes():
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def eventually(holds: Callable[[], bool], limit_s: float = 10) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def pack_of(work: Path, oids: list[str]) -> bytes:
+    command = ["git", "pack-objects", "--stdout", "-q"]
+    return subprocess.run(
+        command, input="\n".join(oids).encode(), capture_output=True, cwd=work, check=True
+    ).stdout
+
+
+def push_by_hand(server: Hub, user: User, repo: str, command: str, pack: bytes) -> bytes:
+    line = f"{command}\0report-status\n".encode()
+    body = b"%04x%s0000" % (len(line) + 4, line) + pack
+    request = urllib.request.Request(f"{server.url}/{repo}/git-receive-pack", data=body, method="POST")
+    request.add_header("Authorization", "Basic " + b64encode(f"{user.name}:{user.token}".encode()).decode())
+    request.add_header("Content-Type", "application/x-git-receive-pack-request")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return bytes(answer.read())

@@ -1,0 +1,132 @@
+"""git when much is sent, when several push at once, when somebody leaves in the middle."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.clients import Git, with_credentials
+from tests.acceptance.git.remotes import (
+    add,
+    create,
+    eventually,
+    git_children,
+    heads,
+    resident_kb,
+)
+from tests.acceptance.hub import Hub
+
+
+@pytest.mark.slow
+def test_large_push_is_received_with_flat_memory(
+    fresh_server: Hub, git: Git, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    user = fresh_server.user(unique("pusher"))
+    remote = with_credentials(
+        f"{fresh_server.url}/{create(fresh_server, user, f'{user.name}/big')}", user.name, user.token
+    )
+    git("clone", "-q", remote, tmp_path / "work")
+    rng = random.Random(1)
+    for number in range(18):
+        (tmp_path / "work" / f"{number}.txt").write_bytes(rng.randbytes(9_000_000))
+    add(git, tmp_path / "work", "last.txt", "last")
+    before = resident_kb(fresh_server)
+    done = threading.Event()
+    peaks: list[int] = []
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            peaks.append(resident_kb(fresh_server))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        git(
+            "-c",
+            "core.compression=0",
+            "-c",
+            "pack.window=0",
+            "push",
+            "-q",
+            "origin",
+            "main",
+            cwd=tmp_path / "work",
+        )
+    finally:
+        done.set()
+        watcher.join()
+    assert max(peaks) - before < 60 * 1024
+    git("clone", "-q", remote, tmp_path / "copy")
+    assert (tmp_path / "copy" / "17.txt").read_bytes() == (tmp_path / "work" / "17.txt").read_bytes()
+
+
+def test_two_pushes_at_once_one_wins_and_none_is_lost(
+    git: Git, work: Path, remote: str, tmp_path: Path
+) -> None:
+    copies = []
+    for number in range(4):
+        git("clone", "-q", remote, tmp_path / f"c{number}")
+        add(git, tmp_path / f"c{number}", f"{number}.txt", str(number))
+        copies.append(tmp_path / f"c{number}")
+    results: dict[Path, int] = {}
+
+    def push(copy: Path) -> None:
+        results[copy] = git.run("push", "origin", "main", cwd=copy).returncode
+
+    pushers = [threading.Thread(target=push, args=(copy,)) for copy in copies]
+    for pusher in pushers:
+        pusher.start()
+    for pusher in pushers:
+        pusher.join()
+    winners = [copy for copy, code in results.items() if code == 0]
+    assert len(winners) == 1
+    assert heads(git, remote)["refs/heads/main"] == git("rev-parse", "HEAD", cwd=winners[0])
+
+
+def test_client_killed_in_the_middle_of_a_push_leaves_the_repository_as_it_was(
+    server: Hub, git: Git, work: Path, remote: str, tmp_path: Path
+) -> None:
+    before = heads(git, remote)
+    for number in range(6):
+        (work / f"{number}.txt").write_bytes(os.urandom(9_000_000))
+    add(git, work, "last.txt", "x")
+    for delay in (0.15, 0.4, 0.8):
+        child = subprocess.Popen(
+            ["git", "-c", "core.compression=0", "-c", "pack.window=0", "push", "-q", remote, "main:refs/heads/killed"],
+            cwd=work, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "HOME": str(git.home)},
+        )  # fmt: skip
+        time.sleep(delay)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    after = {name: oid for name, oid in heads(git, remote).items() if name != "refs/heads/killed"}
+    assert after == before
+    git("-c", "pack.window=0", "push", "-q", "origin", "main", cwd=work)
+    git("clone", "-q", remote, tmp_path / "copy")
+    assert git("fsck", "--strict", cwd=tmp_path / "copy") == ""
+    assert eventually(lambda: not list((server.data / "git").glob("*/*/objects/incoming-*")))
+
+
+def test_fetch_whose_client_goes_ends_its_git(server: Hub, git: Git, work: Path, repo: str) -> None:
+    for number in range(8):
+        (work / f"{number}.txt").write_bytes(os.urandom(8_000_000))
+    tip = add(git, work, "last.txt", "x")
+    git("-c", "pack.window=0", "push", "-q", cwd=work)
+    wants = f"want {tip} side-band-64k ofs-delta\n"
+    body = f"{len(wants) + 4:04x}{wants}00000009done\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        head = (
+            f"POST /{repo}/git-upload-pack HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert eventually(lambda: not git_children(server))
