@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.clients import NAMES, Client, Git, python_of
 from tests.acceptance.hub import Hub, User
+from tests.acceptance.seeding import Filled, fill
 from tests.postgres import Postgres
 
 _numbers = itertools.count(1)
@@ -40,6 +41,14 @@ def fresh_server(new_hub: Callable[..., Hub]) -> Iterator[Hub]:
     """A running server of the test's own, to be stopped, killed or filled at will."""
     hub = new_hub().start()
     yield hub
+    hub.stop()
+
+
+@pytest.fixture(scope="session")
+def filled(new_hub: Callable[..., Hub]) -> Iterator[Filled]:
+    """A running server with people and repositories of every kind, for the tests of the pages."""
+    hub = new_hub().start()
+    yield fill(hub)
     hub.stop()
 
 
@@ -87,6 +96,6 @@ def pytest_runtest_makereport(
         hubs = {
             id(value): value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Hub)
         }
-        for hub in hubs.values():
+        for hub in (hub for hub in hubs.values() if hub.log.exists()):
             report.sections.append((f"log of {hub.url}", hub.log.read_text(errors="replace")[-8000:]))
     return report
