@@ -126,7 +126,8 @@ def link(
     """
     sizes = check(actor, repo_id, pointers, readable)
     for some in _chunks(sizes):
-        keys = LargeObject.objects.filter(sha256__in=some).values_list("pk", flat=True)
+        # In one order everywhere: two links of the same objects at once shall wait for each other, not for ever.
+        keys = LargeObject.objects.filter(sha256__in=some).order_by("pk").values_list("pk", flat=True)
         ObjectLink.objects.bulk_create(
             [ObjectLink(repo_id=repo_id, object_id=key) for key in keys], ignore_conflicts=True
         )
@@ -240,7 +241,7 @@ def _write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
         return
     moment = clock.now()
     Receipt.objects.bulk_create(
-        [Receipt(user_id=user_id, repo_id=repo_id, object_id=key, renewed_at=moment) for key in object_keys],
+        [Receipt(user_id=user_id, repo_id=repo_id, object_id=key, renewed_at=moment) for key in sorted(object_keys)],
         update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "object"],
     )  # fmt: skip
 
