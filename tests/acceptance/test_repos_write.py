@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.clients import Client, ClientFailed, Git, with_credentials
 from tests.acceptance.hub import Hub, User
 
@@ -68,61 +69,6 @@ def test_repository_moves_and_its_old_name_leads_on(client: Client, repo: str) -
     assert found == [f"{repo}-moved", "one"]
 
 
-def test_settings_change_who_sees_it(client: Client, repo: str) -> None:
-    with_token = """
-        from huggingface_hub import HfApi
-        api = HfApi()
-        api.update_repo_settings(args["repo"], private=True)
-        assert api.model_info(args["repo"]).private
-        assert not HfApi(token=False).repo_exists(args["repo"])
-        api.update_repo_settings(args["repo"], private=False, gated="manual")
-        assert api.model_info(args["repo"]).gated == "manual"
-        api.auth_check(args["repo"])
-    """
-    client.call(with_token, repo=repo)
-    with pytest.raises(ClientFailed) as refused:
-        client.signed_in(None).call(
-            "import huggingface_hub as h; h.HfApi().auth_check(args['repo'])", repo=repo
-        )
-    assert refused.value.kind == "GatedRepoError"
-
-
-def test_access_to_a_gated_repository_is_granted_and_taken(
-    client: Client, repo: str, server: Hub, unique: Callable[[str], str]
-) -> None:
-    guest = server.user(unique("guest"))
-    script = """
-        from huggingface_hub import HfApi, errors
-        mine, theirs = HfApi(), HfApi(token=args["guest"])
-        mine.upload_file(path_or_fileobj=b"one", path_in_repo="a.txt", repo_id=args["repo"])
-        mine.update_repo_settings(args["repo"], gated="manual")
-        def reads():
-            try:
-                theirs.auth_check(args["repo"])
-            except errors.GatedRepoError:
-                return False
-            return True
-        assert not reads()
-        try:
-            theirs.hf_hub_download(args["repo"], "a.txt")
-            raise AssertionError("a file came through a shut gate")
-        except errors.GatedRepoError:
-            pass
-        mine.grant_access(args["repo"], args["name"])
-        assert reads()
-        assert [each.username for each in mine.list_accepted_access_requests(args["repo"])] == [args["name"]]
-        mine.reject_access_request(args["repo"], args["name"], rejection_reason="Sorry")
-        assert not reads()
-        assert [each.username for each in mine.list_rejected_access_requests(args["repo"])] == [args["name"]]
-        mine.cancel_access_request(args["repo"], args["name"])
-        assert [each.username for each in mine.list_pending_access_requests(args["repo"])] == [args["name"]]
-        mine.accept_access_request(args["repo"], args["name"])
-        assert reads()
-        assert open(theirs.hf_hub_download(args["repo"], "a.txt")).read() == "one"
-    """
-    client.call(script, repo=repo, guest=guest.token, name=guest.name)
-
-
 def test_branches_and_tags_are_made_and_removed(client: Client, repo: str) -> None:
     client.call(
         """
@@ -131,17 +77,22 @@ def test_branches_and_tags_are_made_and_removed(client: Client, repo: str) -> No
         first = api.model_info(args["repo"]).sha
         api.create_branch(args["repo"], branch="feature/x")
         api.create_branch(args["repo"], branch="feature/x", exist_ok=True)
-        commit = api.upload_file(path_or_fileobj=b"one", path_in_repo="a b/\\u00e9.txt", repo_id=args["repo"], revision="feature/x")
+        odd = "a b/\\u00e9.txt"
+        commit = api.upload_file(path_or_fileobj=b"one", path_in_repo=odd, repo_id=args["repo"], revision="feature/x")
         api.create_branch(args["repo"], branch="old", revision=first)
         api.create_tag(args["repo"], tag="v1", tag_message="One", revision="feature/x")
         refs = api.list_repo_refs(args["repo"])
-        assert {each.name: each.target_commit for each in refs.branches} == {"main": first, "feature/x": commit.oid, "old": first}
+        targets = {each.name: each.target_commit for each in refs.branches}
+        assert targets == {"main": first, "feature/x": commit.oid, "old": first}
         assert [each.name for each in refs.tags] == ["v1"]
-        assert api.file_exists(args["repo"], "a b/\\u00e9.txt", revision="v1")
+        assert api.file_exists(args["repo"], odd, revision="v1")
         api.delete_tag(args["repo"], tag="v1")
         api.delete_branch(args["repo"], branch="feature/x")
         assert [each.name for each in api.list_repo_refs(args["repo"]).branches] == ["main", "old"]
-        for call in (lambda: api.delete_branch(args["repo"], branch="nowhere"), lambda: api.create_tag(args["repo"], tag="x", revision="nowhere")):
+        for call in (
+            lambda: api.delete_branch(args["repo"], branch="nowhere"),
+            lambda: api.create_tag(args["repo"], tag="x", revision="nowhere"),
+        ):
             try:
                 call()
             except errors.RevisionNotFoundError:
@@ -155,13 +106,18 @@ def test_branches_and_tags_are_made_and_removed(client: Client, repo: str) -> No
 def test_commit_of_all_kinds_of_operations(client: Client, repo: str) -> None:
     client.call(
         """
-        from huggingface_hub import HfApi, CommitOperationAdd as Add, CommitOperationCopy as Copy, CommitOperationDelete as Delete
+        from huggingface_hub import HfApi, CommitOperationAdd as Add, CommitOperationCopy as Copy
+        from huggingface_hub import CommitOperationDelete as Delete
         api = HfApi()
         weights = bytes(range(256)) * 100
-        api.create_commit(args["repo"], [Add("a.txt", b"one"), Add("d/w.safetensors", weights), Add("gone/x.txt", b"x")], commit_message="First")
+        first = [Add("a.txt", b"one"), Add("d/w.safetensors", weights), Add("gone/x.txt", b"x")]
+        api.create_commit(args["repo"], first, commit_message="First")
         made = api.create_commit(
             args["repo"],
-            [Copy("a.txt", "copied.txt"), Copy("d/w.safetensors", "w2.safetensors"), Delete("gone/"), Add("a.txt", b"two")],
+            [
+                Copy("a.txt", "copied.txt"), Copy("d/w.safetensors", "w2.safetensors"),
+                Delete("gone/"), Add("a.txt", b"two"),
+            ],
             commit_message="Second", commit_description="Because",
         )
         files = set(api.list_repo_files(args["repo"]))
@@ -206,50 +162,13 @@ def test_invalid_card_is_refused_before_the_upload(client: Client, repo: str) ->
         client.call(
             """
             from huggingface_hub import HfApi
-            HfApi().upload_file(path_or_fileobj=b"---\\nlanguage: English\\n---\\n", path_in_repo="README.md", repo_id=args["repo"])
+            card = b"---\\nlanguage: English\\n---\\n"
+            HfApi().upload_file(path_or_fileobj=card, path_in_repo="README.md", repo_id=args["repo"])
             """,
             repo=repo,
         )
     assert refused.value.kind == "ValueError"
     assert "ISO 639" in refused.value.message
-
-
-def test_pull_request_from_a_stranger_to_the_merge(
-    client: Client, repo: str, server: Hub, unique: Callable[[str], str]
-) -> None:
-    guest = server.user(unique("guest"))
-    client.call(
-        """
-        from huggingface_hub import HfApi
-        mine, theirs = HfApi(), HfApi(token=args["guest"])
-        made = theirs.upload_file(path_or_fileobj=b"one", path_in_repo="a.txt", repo_id=args["repo"], create_pr=True, commit_message="Add a")
-        assert (made.pr_num, made.pr_revision) == (1, "refs/pr/1"), made
-        theirs.upload_file(path_or_fileobj=b"two", path_in_repo="b.txt", repo_id=args["repo"], revision=made.pr_revision)
-        found = mine.get_discussion_details(args["repo"], 1)
-        assert (found.title, found.status, found.author, found.is_pull_request) == ("Add a", "open", args["name"], True), found
-        assert "+one" in found.diff
-        assert found.conflicting_files == [] or not found.conflicting_files
-        assert found.target_branch == "refs/heads/main"
-        said = mine.comment_discussion(args["repo"], 1, "Thank you")
-        assert said.content == "Thank you"
-        assert mine.change_discussion_status(args["repo"], 1, "closed").new_status == "closed"
-        assert mine.change_discussion_status(args["repo"], 1, "open").new_status == "open"
-        assert mine.rename_discussion(args["repo"], 1, "Add a and b").new_title == "Add a and b"
-        assert "a.txt" not in mine.list_repo_files(args["repo"])
-        mine.merge_pull_request(args["repo"], 1)
-        found = mine.get_discussion_details(args["repo"], 1)
-        assert found.status == "merged"
-        assert found.merge_commit_oid == mine.model_info(args["repo"]).sha
-        assert {"a.txt", "b.txt"} <= set(mine.list_repo_files(args["repo"]))
-        drafted = mine.create_pull_request(args["repo"], title="Plan")
-        assert (drafted.num, drafted.status) == (2, "draft")
-        assert [each.num for each in mine.get_repo_discussions(args["repo"])] == [2, 1]
-        assert [each.num for each in mine.get_repo_discussions(args["repo"], discussion_status="open")] == [2]
-        """,
-        repo=repo,
-        guest=guest.token,
-        name=guest.name,
-    )
 
 
 def test_squash_leaves_one_commit(client: Client, repo: str) -> None:
@@ -309,7 +228,12 @@ def test_large_file_of_any_name_comes_out_of_a_clone(
     data = os.urandom(300)
     (tmp_path / "odd name.xyz").write_bytes(data)
     client.call(
-        "import huggingface_hub as h; h.upload_file(path_or_fileobj=args['path'], path_in_repo='sub/odd [1].xyz', repo_id=args['repo'])",
+        """
+        from huggingface_hub import HfApi
+        HfApi().upload_file(
+            path_or_fileobj=args["path"], path_in_repo="sub/odd [1].xyz", repo_id=args["repo"]
+        )
+        """,
         repo=repo,
         path=tmp_path / "odd name.xyz",
     )

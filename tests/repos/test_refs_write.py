@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +21,6 @@ from hutch.repos.errors import ProtectedBranch, RefBusy
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import RefIntent, Repo
 from hutch.storage import faults
-from tests.postgres import Postgres
 from tests.repos.commit_body import HEADER, body, deleted, file, has, header
 
 Make = Callable[..., RepoRow]
@@ -298,117 +290,6 @@ def test_two_repositories_of_one_name_at_once_are_one(
     assert sorted(isinstance(each, RepoRow) for each in made) == [False] * 5 + [True]
     assert len(list((current().data / "git").glob("??/*.git"))) == 1
     assert not list((current().data / "git" / ".unsettled").iterdir())
-
-
-_CHILD = """
-import json, os, signal, sys
-import hutch.boot
-from hutch.core.database import migrate
-from hutch.storage import faults
-import hutch.routes
-from hutch.accounts import actors
-from hutch.accounts.models import Namespace, User
-from hutch.git import repository
-from hutch.git.refs import read_ref
-from hutch.repos import folders, refs, service
-from hutch.repos.commits import create_commit
-from hutch.repos.lookup import find_repo
-from hutch.repos.models import RefIntent, Repo
-from tests.repos.commit_body import HEADER, body, deleted, file
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-what, point = sys.argv[1:]
-migrate()
-if what == "prepare":
-    user = User.objects.create(username="ann", namespace=Namespace.objects.create(name="ann"))
-    service.create_repo(actors.of_user(user), service.NewRepo(type="model", name="bert"))
-    sys.exit()
-ann = actors.of_user(User.objects.get(username="ann"))
-if what == "kill":
-    faults.arm(point, die)
-    if point.startswith("repos.after_folder"):
-        service.create_repo(ann, service.NewRepo(type="model", name="other"))
-    elif point == "repos.after_row_gone":
-        service.delete_repo(ann, find_repo(ann, "model", "ann/bert"))
-    else:
-        create_commit(ann, find_repo(ann, "model", "ann/bert"), "main", body(HEADER, file("x.txt")))
-    raise SystemExit("it lived on")
-settled, swept = refs.recover(), folders.sweep()
-rows = {row.full_name: row for row in Repo.objects.all()}
-heads = {name: read_ref(repository.open(service.git_path(row.storage_id)), "refs/heads/main") for name, row in rows.items()}
-print(json.dumps({
-    "settled": settled, "swept": swept, "intents": RefIntent.objects.count(),
-    "rows": {name: row.head_oid for name, row in rows.items()}, "heads": heads,
-    "files": {name: row.head_files for name, row in rows.items()},
-    "folders": len(list((service.git_path("00").parents[1]).glob("??/*.git"))),
-}))
-"""
-
-
-class Crashing:
-    """A data folder and database of its own, on which child processes work and die."""
-
-    def __init__(self, folder: Path, database_url: str) -> None:
-        self._environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("HUTCH_", "DJANGO_"))},
-            "HUTCH_DATA": str(folder),
-            "HUTCH_DATABASE_URL": database_url,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-
-    def run(self, what: str, point: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(_CHILD), what, point],
-            env=self._environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-
-    def die_at(self, point: str) -> None:
-        done = self.run("kill", point)
-        assert done.returncode == -signal.SIGKILL, done.stderr
-
-    def after(self) -> dict[str, Any]:
-        done = self.run("restart")
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-
-@pytest.fixture
-def crashing(tmp_path: Path, postgres: Postgres | None) -> Crashing:
-    made = Crashing(tmp_path / "data", postgres.new_database() if postgres else "")
-    done = made.run("prepare")
-    assert done.returncode == 0, done.stderr
-    return made
-
-
-def test_killed_between_intent_and_ref_nothing_was_committed(crashing: Crashing) -> None:
-    crashing.die_at("repos.after_intent")
-    found = crashing.after()
-    assert (found["settled"], found["intents"]) == (1, 0)
-    assert found["rows"] == found["heads"]
-    assert found["files"]["ann/bert"] == [".gitattributes"]
-
-
-def test_killed_between_ref_and_row_the_commit_is_there(crashing: Crashing) -> None:
-    crashing.die_at("repos.after_ref")
-    found = crashing.after()
-    assert (found["settled"], found["intents"]) == (1, 0)
-    assert found["rows"] == found["heads"]
-    assert sorted(found["files"]["ann/bert"]) == [".gitattributes", "x.txt"]
-
-
-def test_killed_between_folder_and_row_the_folder_goes(crashing: Crashing) -> None:
-    crashing.die_at("repos.after_folder")
-    found = crashing.after()
-    assert (list(found["rows"]), found["swept"], found["folders"]) == (["ann/bert"], 1, 1)
-
-
-def test_killed_between_row_and_folder_of_a_deletion_the_folder_goes(crashing: Crashing) -> None:
-    crashing.die_at("repos.after_row_gone")
-    found = crashing.after()
-    assert (found["rows"], found["swept"], found["folders"]) == ({}, 1, 0)
 
 
 def test_file_that_two_commits_delete_at_once_is_deleted_once(ann: Actor, repo: RepoRow) -> None:
