@@ -8,7 +8,8 @@ wanted='git|git|Hutch itself
 git-lfs|git-lfs|the tests of git lfs
 chromium|chromium|the tests of the pages
 fonts|fonts-dejavu-core|the tests of the pages
-nginx|nginx-light|the benchmarks
+nginx|nginx-light|the benchmarks and the tests behind a proxy
+openssl|openssl|the tests of TLS
 postgres|postgresql|the tests on PostgreSQL'
 
 PATH="$PATH:/usr/sbin:/sbin"

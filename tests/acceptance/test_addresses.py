@@ -80,9 +80,9 @@ def test_loopback_on_any_port_and_allowed_hosts_stand_in_links(plain: Linked, ho
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "hub.internal.evil.example",
-     "evil-hub.internal", "192.0.2.8", "127.0.0.1@evil.example", "evil.example/127.0.0.1", "[::2]", "127.0.0.1:port", "0",
-     "2130706433"],
+    ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example",
+     "hub.internal.evil.example", "evil-hub.internal", "192.0.2.8", "127.0.0.1@evil.example",
+     "evil.example/127.0.0.1", "[::2]", "127.0.0.1:port", "0", "2130706433"],
 )  # fmt: skip
 def test_links_use_the_public_address_for_every_other_host(plain: Linked, host: str) -> None:
     assert plain.bases(Host=host) == {PUBLIC}

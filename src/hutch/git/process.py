@@ -27,7 +27,7 @@ def git_binary() -> str:
     """The full path of `git`; raises GitFailed where there is none."""
     found = shutil.which("git")
     if found is None:
-        raise GitFailed("git is not installed: Hutch needs git 2.34 or newer")
+        raise GitFailed("git is not installed: Hutch needs git 2.36 or newer")
     return found
 
 
