@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
@@ -10,11 +11,12 @@ from urllib.parse import parse_qs
 
 from hutch.accounts import actors
 from hutch.core import threads, wires
-from hutch.core.errors import Forbidden, HutchError, NotFound
+from hutch.core.errors import BadRequest, Forbidden, HutchError, NotFound
 from hutch.core.permissions import Actor
 from hutch.core.wires import Receive, Scope, Send, route
 from hutch.git import receive as git_receive
 from hutch.git import upload_pack as git_upload_pack
+from hutch.git.errors import GitFailed
 from hutch.repos import git_body, pushing
 from hutch.repos.git_body import ClientGone
 from hutch.repos.lookup import RepoRow, find_repo
@@ -22,6 +24,7 @@ from hutch.repos.pushing import PushUnderWay
 from hutch.settings import current
 
 _REPO = r"/(?:(?P<kinds>models|datasets|spaces|kernels)/)?(?P<repo>[^/]+(?:/[^/]+)?)"
+log = logging.getLogger(__name__)
 _NEVER_CACHED = ("Cache-Control", "no-cache, max-age=0, must-revalidate")
 # A proxy, or git's own low-speed limit, must not end a push that is being unpacked.
 _KEEPALIVE_S = 5.0
@@ -73,6 +76,12 @@ async def upload_pack(scope: Scope, receive: Receive, send: Send) -> None:
         except (ClientGone, asyncio.CancelledError):
             if not body.is_client_gone:
                 raise
+        except GitFailed:
+            if sending.has_begun:
+                raise
+            # git dies of nonsense as it dies of a damaged repository, without a word in the answer
+            log.warning("git could not answer a fetch from %s", repo.path)
+            raise BadRequest("git cannot make sense of this request") from None
         finally:
             body.close()
 
