@@ -147,3 +147,25 @@ def test_ungated_repository_has_no_requests(
         api("POST", "/api/models/ann/free/user-access-request/grant", {"user": "bob"}, actor=ann).status
         == 400
     )
+
+
+@pytest.mark.parametrize("word", ["a\0b", "a\ud800b"])
+def test_text_that_no_database_keeps_does_no_harm(
+    ann: Actor, repo: RepoRow, api: Callable[..., Any], word: str
+) -> None:
+    handle = f"{AT}/user-access-request/handle"
+    assert api("POST", handle, {"user": word, "status": "accepted"}, actor=ann).status == 404
+    assert api("POST", handle, {"requestId": word, "status": "accepted"}, actor=ann).status == 404
+    assert api("POST", "/api/repos/create", {"name": word}, actor=ann).status == 400
+    assert api("POST", "/api/repos/create", {"name": "x", "organization": word}, actor=ann).status == 403
+    assert (
+        api("POST", "/api/repos/move", {"fromRepo": "ann/llm", "toRepo": f"{word}/x"}, actor=ann).status
+        == 403
+    )
+    assert api("POST", f"{AT}/discussions", {"title": word, "pullRequest": True}, actor=ann).status == 200
+    assert api("POST", f"{AT}/branch/x", {"startingPoint": word}, actor=ann).status == 404
+    assert api("POST", f"{AT}/tag/main", {"tag": "t", "message": word}, actor=ann).status == 200
+    assert api("PUT", f"{AT}/settings", {"defaultBranch": word}, actor=ann).status == 400
+    assert api("GET", "/api/models/ann/ll%00m/auth-check", actor=ann).status == 404
+    assert api("GET", "/api/models/ann/ll%FFm/auth-check", actor=ann).status == 404
+    assert api("GET", f"{AT}/discussions?author=%00", actor=ann).json["count"] == 0

@@ -16,6 +16,7 @@ from hutch.core.permissions import Actor, require
 from hutch.repos.events import AccessRequested, AccessRequestHandled
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import AccessRequest
+from hutch.repos.texts import is_storable, storable
 
 STATUSES = tuple(AccessRequest.Status.values)
 _MAX_FIELDS = 50
@@ -45,7 +46,7 @@ def ask(actor: Actor, repo: RepoRow, fields: dict[str, Any] | None = None) -> Ac
                 repo_id=repo.id,
                 type=repo.type,
                 full_name=repo.full_name,
-                user_id=actor.user_id,
+                user_id=request.user_id,
                 status=request.status,
             )
             emit(asked, actor=actor)
@@ -98,6 +99,8 @@ def handle(
     _check_status(status)
     if (username is None) == (request_id is None):
         raise BadRequest("Name the request by user or by requestId", field="user")
+    if request_id is not None and not is_storable(request_id):
+        raise NotFound(f"There is no request to be {status}", field="requestId", value=request_id)
     if reason and status != AccessRequest.Status.REJECTED:
         raise BadRequest("rejectionReason is for a rejection", field="rejectionReason", value=reason)
     found = AccessRequest.objects.filter(repo_id=repo.id).exclude(status=status)
@@ -142,7 +145,7 @@ def shape(request: AccessRequest) -> dict[str, Any]:
 
 
 def _answer(actor: Actor, repo: RepoRow, request: AccessRequest, status: str, reason: str) -> AccessRequest:
-    request.status, request.rejection_reason = status, reason[:_MAX_CHARACTERS]
+    request.status, request.rejection_reason = status, storable(reason)[:_MAX_CHARACTERS]
     request.handled_by_id = actor.user_id
     request.save(update_fields=["status", "rejection_reason", "handled_by"])
     handled = AccessRequestHandled(
@@ -154,7 +157,9 @@ def _answer(actor: Actor, repo: RepoRow, request: AccessRequest, status: str, re
 
 
 def _user(username: str | None) -> User:
-    return user_by_name(username or "")
+    if not username or not is_storable(username):
+        raise NotFound("There is no user of this name", field="user", value=username)
+    return user_by_name(username)
 
 
 def _check_status(status: str) -> None:
@@ -176,6 +181,5 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
                 limit=_MAX_CHARACTERS,
             )
     return {
-        name.replace("\0", ""): value.replace("\0", "") if isinstance(value, str) else value
-        for name, value in fields.items()
+        storable(name): storable(value) if isinstance(value, str) else value for name, value in fields.items()
     }

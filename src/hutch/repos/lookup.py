@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ _BY_NAME = _COLUMNS + " WHERE r.type = %s AND r.lower_full_name = %s"
 _BY_REDIRECT = (
     _COLUMNS + " JOIN repos_reporedirect d ON d.repo_id = r.id WHERE d.type = %s AND d.lower_full_name = %s"
 )
+_FULL_NAME = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)?")
 _BY_ID = _COLUMNS + " WHERE r.id = %s"
 
 
@@ -54,7 +56,11 @@ class RepoRow:
     @property
     def namespace_entity(self) -> str:
         """`org:acme` or `user:ann`, lower case; empty for a one-segment name."""
-        return f"{'org' if self.is_organization else 'user'}:{self.namespace_name.lower()}" if self.namespace_name else ""
+        return (
+            f"{'org' if self.is_organization else 'user'}:{self.namespace_name.lower()}"
+            if self.namespace_name
+            else ""
+        )
 
     @property
     def thing_id(self) -> int:
@@ -85,6 +91,8 @@ def find_repo(actor: Actor, type_: str, full_name: str, action: str = "repo.read
     """
     # Before the look-up: a view's actor is made when it is first asked, and may be refused, row or no row.
     if actor.is_nobody and not actor.sees_public:
+        raise RepoNotFound()
+    if not _FULL_NAME.fullmatch(full_name):  # nor could every database be asked for it
         raise RepoNotFound()
     name = [type_, full_name.lower()]
     row = _one(_BY_NAME, name)

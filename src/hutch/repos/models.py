@@ -139,7 +139,7 @@ class PullEvent(models.Model):
 
     pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="events")
     public_id = models.CharField(max_length=32, unique=True, default=new_storage_id)
-    kind = models.CharField(max_length=12, choices=Kind.choices)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
     author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     data = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)

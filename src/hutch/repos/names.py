@@ -12,11 +12,14 @@ from hutch.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from hutch.core.permissions import Actor, allows
 from hutch.repos.errors import InvalidName
 from hutch.repos.models import Repo, RepoType
+from hutch.repos.texts import is_storable
 
 MAX_NAME_CHARACTERS = 96
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 # Words that follow a namespace in an address of the hub.
-_RESERVED_NAMES = frozenset({"settings", "followers", "following", "likes", "members", "teams", "new", "discussions"})
+_RESERVED_NAMES = frozenset(
+    {"settings", "followers", "following", "likes", "members", "teams", "new", "discussions"}
+)
 
 _NAMESPACE_SQL = "SELECT id, name, is_organization FROM accounts_namespace WHERE lower_name = %s"
 
@@ -74,6 +77,8 @@ def namespace_for(actor: Actor, name: str, type_: str) -> NamespaceThing:
 
 def namespace_by_name(name: str) -> NamespaceThing | None:
     """The user's or organisation's name, in any case; None if nobody has it."""
+    if not is_storable(name):
+        return None
     with connection.cursor() as cursor:
         cursor.execute(_NAMESPACE_SQL, [name.lower()])
         row = cursor.fetchone()

@@ -9,9 +9,22 @@ from hutch.core.errors import BadRequest
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def is_storable(value: str) -> bool:
+    """Whether every database can be asked for this text: no NUL, no half of a surrogate pair."""
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def storable(value: str) -> str:
+    """The text as every database keeps it."""
+    return value.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def checked(field: str, value: str, most: int, *, required: bool = True) -> str:
     """The text without NULs, which neither git nor PostgreSQL keep. Raises BadRequest: empty, or too long."""
-    clean = value.replace("\0", "").encode("utf-8", "replace").decode()
+    clean = storable(value)
     if required and not clean.strip():
         raise BadRequest(f"{field} is empty", field=field, value=value)
     if len(clean) > most:
