@@ -92,6 +92,22 @@ def test_nobody_signs_up_where_it_is_closed(server: Hub, visit: Visit) -> None:
     assert httpx.get(f"{server.url}/api/users/sneaky/overview", timeout=60).status_code == 404
 
 
+def test_where_sign_up_is_open_anyone_makes_an_account(new_hub: Callable[..., Hub], visit: Visit) -> None:
+    hub = new_hub(open_sign_up="1").start()
+    try:
+        visitor = visit(hub)
+        weak = visitor.send(
+            "/signup", username="ann", email="a@example.org", password1="12345678", password2="12345678"
+        )
+        assert "too common" in errors(weak)
+        visitor.send("/signup", username="ann", email="a@example.org", password1=PASSWORD, password2=PASSWORD)
+        assert visitor.name() == "ann"
+        assert visitor.get("/admin/users").status_code == 403
+        assert "administrator at" in hub.log.read_text()
+    finally:
+        hub.stop()
+
+
 def test_administrator_invites_and_the_link_works_once(
     server: Hub, admin: Visitor, visit: Visit, unique: Callable[[str], str]
 ) -> None:
