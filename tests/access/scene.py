@@ -36,6 +36,7 @@ class Scene:
     tokens: dict[str, str]
     heads: dict[str, str] = field(default_factory=dict)
     callers: dict[str, Caller] = field(default_factory=dict)
+    proof: dict[str, str] = field(default_factory=dict)
 
     def caller(self, actor: str) -> Caller:
         """The connection of an actor, made at the first call."""
@@ -74,7 +75,8 @@ class Scene:
             headers["Accept"] = "text/html"
             kind = kind or ("" if row.is_safe else FORM)
         if actor == NOBODY and not row.is_safe and row.is_page:
-            headers |= forgery_proof(self.hub)
+            self.proof = self.proof or forgery_proof(self.caller(NOBODY))
+            headers |= self.proof
         if "git-upload-pack" in address:
             headers["Git_Protocol"] = "version=2"
         return caller(row.method, address, body, kind, **headers), address + body.decode()
@@ -140,9 +142,9 @@ def signed_in(hub: Hub, name: str) -> Caller:
     return caller
 
 
-def forgery_proof(hub: Hub) -> dict[str, str]:
+def forgery_proof(nobody: Caller) -> dict[str, str]:
     """What a page gives to nobody, so that nobody's forms are looked at."""
-    token = _cookies(Caller(hub.port)("GET", "/login", Accept="text/html"))["hutch_csrf"]
+    token = _cookies(nobody("GET", "/login", Accept="text/html"))["hutch_csrf"]
     return {"Cookie": f"hutch_csrf={token}", "X-CSRFToken": token}
 
 
