@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +66,9 @@ def resident_kb(hub: Hub) -> int:
     """Anonymous resident memory of the server's own processes, without git's."""
     total = 0
     for pid in process_tree(hub):
+        if is_git(pid):
+            continue
         try:
-            if b"git" in Path(f"/proc/{pid}/comm").read_bytes():
-                continue
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:
             continue
@@ -91,14 +93,28 @@ def process_tree(hub: Hub) -> list[int]:
 
 
 def git_children(hub: Hub) -> list[int]:
-    found = []
-    for pid in process_tree(hub):
-        try:
-            if b"git" in Path(f"/proc/{pid}/comm").read_bytes():
-                found.append(pid)
-        except OSError:
-            continue
-    return found
+    """The git processes that the server has started."""
+    return [pid for pid in process_tree(hub) if is_git(pid)]
+
+
+def is_git(pid: int) -> bool:
+    """Whether the process runs git."""
+    try:
+        return b"git" in Path(f"/proc/{pid}/comm").read_bytes()
+    except OSError:
+        return False
+
+
+@contextmanager
+def slow_fetch(hub: Hub, repo: str, tip: str) -> Iterator[None]:
+    """A client that asks for all objects of `tip`, reads the beginning of the answer and then no more."""
+    wants = f"want {tip} side-band-64k ofs-delta\n"
+    body = f"{len(wants) + 4:04x}{wants}00000009done\n".encode()
+    head = f"POST /{repo}/git-upload-pack HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", hub.port)) as connection:
+        connection.sendall(head.encode() + body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        yield
 
 
 def eventually(holds: Callable[[], bool], limit_s: float = 10) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -21,7 +20,9 @@ from tests.acceptance.git.remotes import (
     eventually,
     git_children,
     heads,
+    is_git,
     resident_kb,
+    slow_fetch,
 )
 from tests.acceptance.hub import Hub
 
@@ -121,12 +122,27 @@ def test_fetch_whose_client_goes_ends_its_git(server: Hub, git: Git, work: Path,
         (work / f"{number}.txt").write_bytes(os.urandom(8_000_000))
     tip = add(git, work, "last.txt", "x")
     git("-c", "pack.window=0", "push", "-q", cwd=work)
-    wants = f"want {tip} side-band-64k ofs-delta\n"
-    body = f"{len(wants) + 4:04x}{wants}00000009done\n".encode()
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        head = (
-            f"POST /{repo}/git-upload-pack HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        connection.sendall(head.encode() + body)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    with slow_fetch(server, repo, tip):
+        assert git_children(server)
     assert eventually(lambda: not git_children(server))
+
+
+def test_no_git_outlives_a_server_that_is_killed(
+    fresh_server: Hub, git: Git, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    user = fresh_server.user(unique("killed"))
+    name = create(fresh_server, user, f"{user.name}/x")
+    remote = with_credentials(f"{fresh_server.url}/{name}", user.name, user.token)
+    git("clone", "-q", remote, tmp_path / "work")
+    for number in range(8):
+        (tmp_path / "work" / f"{number}.txt").write_bytes(os.urandom(8_000_000))
+    tip = add(git, tmp_path / "work", "last.txt", "x")
+    git("-c", "pack.window=0", "push", "-q", "origin", "main", cwd=tmp_path / "work")
+    with slow_fetch(fresh_server, name, tip):
+        children = git_children(fresh_server)
+        assert children
+        assert fresh_server.process is not None
+        fresh_server.process.kill()
+        fresh_server.process.wait()
+        fresh_server.process = None
+        assert eventually(lambda: not any(is_git(pid) for pid in children), 2)
