@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pygit2
 import pytest
@@ -128,7 +129,7 @@ def test_created_repository_is_found(ann: Actor, make_repo: Make) -> None:
     assert find_repo(ann, "model", "ANN/bert").id == repo.id
 
 
-def test_api_answers_with_the_address(ann: Actor, api: Callable[..., object]) -> None:
+def test_api_answers_with_the_address(ann: Actor, api: Callable[..., Any]) -> None:
     answer = api("POST", "/api/repos/create", {"name": "bert", "organization": None}, actor=ann)
     assert (answer.status, answer.json["url"]) == (200, "http://hub.test/ann/bert")
     body = {"name": "d", "organization": "ann", "type": "dataset", "visibility": "private"}
@@ -136,7 +137,7 @@ def test_api_answers_with_the_address(ann: Actor, api: Callable[..., object]) ->
     assert Repo.objects.get(type="dataset").visibility == "private"
 
 
-def test_api_names_the_repository_that_is_there(ann: Actor, api: Callable[..., object]) -> None:
+def test_api_names_the_repository_that_is_there(ann: Actor, api: Callable[..., Any]) -> None:
     for _ in range(2):
         answer = api("POST", "/api/repos/create", {"name": "bert"}, actor=ann)
     assert (answer.status, answer.code) == (409, "RepoExists")
@@ -158,19 +159,26 @@ def test_api_names_the_repository_that_is_there(ann: Actor, api: Callable[..., o
     ],
 )
 def test_api_names_the_field_that_is_wrong(
-    ann: Actor, api: Callable[..., object], body: dict, field: str
+    ann: Actor, api: Callable[..., Any], body: dict[str, Any], field: str
 ) -> None:
     answer = api("POST", "/api/repos/create", {"name": "bert", **body}, actor=ann)
     assert (answer.status, answer.json["field"]) == (400, field)
     assert not Repo.objects.exists()
 
 
-def test_older_clients_say_private(ann: Actor, api: Callable[..., object]) -> None:
+def test_older_clients_say_private(ann: Actor, api: Callable[..., Any]) -> None:
     api("POST", "/api/repos/create", {"name": "bert", "private": True}, actor=ann)
     assert Repo.objects.get().visibility == "private"
 
 
-def test_options_that_are_not_offered_are_refused_and_named(ann: Actor, api: Callable[..., object]) -> None:
+def test_options_that_are_not_offered_are_refused_and_named(ann: Actor, api: Callable[..., Any]) -> None:
     body = {"name": "s", "type": "space", "sdk": "docker", "secrets": [{"key": "A", "value": "b"}]}
     answer = api("POST", "/api/repos/create", body, actor=ann)
     assert (answer.status, answer.json["field"]) == (501, "secrets")
+
+
+def test_kernel_is_a_type_like_the_others(ann: Actor, api: Callable[..., Any]) -> None:
+    answer = api("POST", "/api/repos/create", {"name": "attention", "type": "kernel"}, actor=ann)
+    assert answer.json["url"] == "http://hub.test/kernels/ann/attention"
+    assert api("GET", "/api/kernels/ann/attention/auth-check").status == 200
+    assert api("POST", "/api/kernels/ann/attention/branch/v1", {}, actor=ann).status == 200
