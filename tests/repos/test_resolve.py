@@ -12,6 +12,7 @@ from pygit2.enums import ObjectType
 
 from hutch.accounts.models import User
 from hutch.core.permissions import Actor, Role
+from hutch.git import process
 from hutch.git.objects import hash_object
 from hutch.git.refs import RefUpdate
 from hutch.repos import download_counts, refs, service
@@ -311,7 +312,8 @@ def test_nothing_is_readable_without_sign_in_where_the_setting_says_so(
 ) -> None:
     configure(require_sign_in="1")
     assert ask("HEAD", "/ann/bert/resolve/main/README.md").status == 401
-    assert ask("HEAD", "/ann/bert/resolve/main/README.md", token=token_of(bob)).status == 200
+    told = ask("HEAD", f"/ann/bert/resolve/{commit}/README.md", token=token_of(bob))
+    assert (told.status, told.headers["cache-control"]) == (200, "private, no-store")
 
 
 def test_member_of_an_organisation_reads_its_private_files(
@@ -329,3 +331,25 @@ def test_what_another_process_writes_is_seen_at_once(ann: Actor, repo: RepoRow, 
     newer = commit_files(ann, repo, {"README.md": "# New\n"})
     told = ask("GET", "/ann/bert/resolve/main/README.md")
     assert (told.headers["x-repo-commit"], told.body) == (newer, b"# New\n")
+
+
+def test_repack_under_a_repository_that_is_kept_open_disturbs_nobody(
+    ann: Actor, repo: RepoRow, commit: str
+) -> None:
+    newer = commit_files(ann, repo, {"README.md": "# New\n"})
+    for revision in (commit, newer):
+        assert ask("GET", f"/ann/bert/resolve/{revision}/README.md").status == 200
+    process.run(repo.path, ["repack", "-adfq"])
+    for revision, body in ((commit, b"# Bert\n"), (newer, b"# New\n")):
+        assert ask("GET", f"/ann/bert/resolve/{revision}/README.md").body == body
+
+
+def test_gated_files_are_for_those_who_were_let_in(ann: Actor, bob: Actor, make_repo: Make) -> None:
+    commit_files(ann, make_repo(ann, "gate", gated="manual"), {"a.txt": "x"})
+    path = "/ann/gate/resolve/main/a.txt"
+    assert (ask("GET", path).status, ask("GET", path).code) == (401, "GatedRepo")
+    assert (ask("GET", path, token=token_of(bob)).status, ask("HEAD", path, token=token_of(bob)).code) == (
+        403,
+        "GatedRepo",
+    )
+    assert ask("GET", path, token=token_of(ann)).headers["cache-control"] == "private, no-store"

@@ -52,7 +52,7 @@ class Seen:
         """The git repository, for this thread."""
         return opened(git_path(self.row.storage_id))
 
-    @property
+    @cached_property
     def files(self) -> list[str]:
         """All paths of the commit."""
         if self.commit is None or not self.shows_files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -146,7 +147,7 @@ def _is_readable(row: Repo) -> bool:
 class _Listed(Seen):
     """A row of a list: nothing of it is read from git."""
 
-    @property
+    @cached_property
     def files(self) -> list[str]:
         """The first thousand."""
         return self.row.head_files if self.shows_files else []

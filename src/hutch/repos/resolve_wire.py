@@ -11,6 +11,7 @@ from hutch.core import threads, wires
 from hutch.core.wires import Receive, Scope, Send, route
 from hutch.repos import content_types, download_counts, resolving
 from hutch.repos.resolving import FoundFile
+from hutch.settings import current
 from hutch.storage.port import SignedUrl
 
 _KINDS = r"(?P<kinds>models|datasets|spaces|kernels)"
@@ -78,7 +79,7 @@ def _wants_download(scope: Scope) -> bool:
 
 
 def _cache_control(found: FoundFile) -> str:
-    if found.repo.visibility != "public" or found.repo.gated or not found.actor.sees_public:
+    if found.repo.visibility != "public" or found.repo.gated or current().require_sign_in:
         return "private, no-store"
     return f"public, {_PINNED}" if found.is_pinned else "public, no-cache"
 
