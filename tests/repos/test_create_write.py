@@ -120,7 +120,7 @@ def test_refused_repository_leaves_no_folder(
     configure(namespace_quota_bytes=10)
     with pytest.raises(QuotaExceeded):
         make_repo(ann, "bert")
-    assert not [path for path in (current().data / "git").rglob("*.git")]
+    assert not list((current().data / "git").rglob("*.git"))
     assert not list((current().data / "git" / ".unsettled").iterdir())
 
 

@@ -120,4 +120,6 @@ def _one(sql: str, values: list[Any]) -> RepoRow | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    return RepoRow(*row[:4], None if row[4] is None else bool(row[4]), *row[5:11], bool(row[11]), *row[12:])
+    found = list(row)
+    found[4], found[11] = None if row[4] is None else bool(row[4]), bool(row[11])  # SQLite has no booleans
+    return RepoRow(*found)
