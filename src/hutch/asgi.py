@@ -9,7 +9,7 @@ import logging
 import secrets
 
 from hutch import bridge, routes
-from hutch.core import addresses, background, context, wires
+from hutch.core import addresses, background, context, full_disk, wires
 from hutch.core.errors import HutchError
 from hutch.core.wires import Message, Receive, Scope, Send
 from hutch.settings import current
@@ -52,7 +52,7 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
     context.request_id.set(scope["request_id"])
     found = wires.find(routes.WIRES, scope["method"], scope["routing_path"])
     if found is None:
-        await bridge.django(scope, receive, send)
+        await _guarded(bridge.django, scope, receive, send)
         return
     scope["path_params"] = found[1]
     await _guarded(found[0].handler, scope, receive, send)
@@ -85,11 +85,12 @@ async def _guarded(handler: wires.Handler, scope: Scope, receive: Receive, send:
             log.warning("%s %s broke off: %s", scope["method"], scope["routing_path"], error.message)
             raise
         await _refuse(error, scope, watched)
-    except Exception:
+    except Exception as error:
         log.exception("%s %s failed (request %s)", scope["method"], scope["routing_path"], scope["request_id"])
         if started:
             raise
-        await _refuse(HutchError("The server failed to answer; its log names this request"), scope, watched)
+        told = full_disk.named(error) or HutchError("The server failed to answer; its log names this request")
+        await _refuse(told, scope, watched)
 
 
 async def _refuse(error: HutchError, scope: Scope, send: Send) -> None:

@@ -120,7 +120,6 @@ async def _send_start(send: Send, status: int, headers: list[tuple[str, str]]) -
 async def _send_response(response: HttpResponseBase, scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(key, value) for key, value in response.items()]
     headers += [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
-    headers.append(("X-Request-Id", scope["request_id"]))
     try:
         if scope["method"] == "HEAD" or response.status_code in _BODILESS:
             await _send_start(send, response.status_code, _with_length(response, headers))

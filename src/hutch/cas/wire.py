@@ -136,7 +136,11 @@ async def _append(receive: Receive, row: Upload, at: int) -> int:
     if at and at == row.size_bytes == await threads.run_disk(uploads.offset, row):
         return at  # all is here; what is left is to take it in
     body = Body(receive)
-    appending = await threads.run_disk(uploads.append, row, at)
+    try:
+        appending = await threads.run_disk(uploads.append, row, at)
+    except HutchError:
+        await body.discard()
+        raise
     try:
         await body.pour(appending)
     except HutchError:

@@ -10,7 +10,7 @@ from types import TracebackType
 from urllib.parse import parse_qs
 
 from hutch.accounts import actors
-from hutch.core import threads, wires
+from hutch.core import full_disk, threads, wires
 from hutch.core.errors import BadRequest, Forbidden, HutchError, NotFound
 from hutch.core.permissions import Actor
 from hutch.core.wires import Receive, Scope, Send, route
@@ -152,8 +152,11 @@ async def _carry_through(under_way: PushUnderWay) -> bytes:
         await threads.run(pushing.refuse_early, under_way)
         await threads.run_disk(pushing.unpack, under_way)
         results = await threads.run(pushing.land, under_way)
-    except HutchError as error:
-        return pushing.answer(under_way, [], error)
+    except Exception as error:
+        told = error if isinstance(error, HutchError) else full_disk.named(error)
+        if told is None:
+            raise
+        return pushing.answer(under_way, [], told)
     finally:
         await threads.run_disk(under_way.close)
     return pushing.answer(under_way, results, None)
@@ -214,11 +217,12 @@ class _Plainly:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if not isinstance(error, HutchError) or self.has_begun:
+        told = error if isinstance(error, HutchError) else full_disk.named(error) if error else None
+        if told is None or self.has_begun:
             return False
-        status, headers, _ = wires.error_answer(error, self._scope)
+        status, headers, _ = wires.error_answer(told, self._scope)
         headers["Content-Type"] = "text/plain; charset=utf-8"
-        await wires.answer(self._send, status, headers.items(), f"{error.message}\n".encode())
+        await wires.answer(self._send, status, headers.items(), f"{told.message}\n".encode())
         return True
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from hutch.core import full_disk
 from hutch.core.errors import HutchError
 from hutch.core.wires import error_answer
-
 
 _PAGE_HEADERS = {
     # no inline scripts: what slips through a sanitiser does not run
@@ -38,13 +38,14 @@ class PageMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """The answer to a HutchError; None leaves any other exception to Django."""
-        if not isinstance(error, HutchError):
+        """The answer to a HutchError or a full disk; None leaves any other exception to Django."""
+        told = error if isinstance(error, HutchError) else full_disk.named(error)
+        if told is None:
             return None
-        status, headers, body = error_answer(error, request.META["hutch.scope"])
+        status, headers, body = error_answer(told, request.META["hutch.scope"])
         if not wants_page(request):
             return HttpResponse(body, status=status, headers=headers)
-        return error_page(request, error, status)
+        return error_page(request, told, status)
 
 
 def error_page(request: HttpRequest, error: HutchError, status: int) -> HttpResponse:
