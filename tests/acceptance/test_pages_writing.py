@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -40,9 +40,9 @@ def reader(tomas: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.fixture
-def repo(filled: Filled, request: pytest.FixtureRequest) -> str:
+def repo(filled: Filled, unique: Callable[[str], str]) -> str:
     """A model of Northlight's with one text, of the test's own."""
-    name = f"northlight/{request.node.name[5:60].replace('_', '-').strip('-')}"
+    name = f"northlight/{unique('written')}"
     filled.create("model", name)
     filled.commit("model", name, "Words", {"words.txt": "one\ntwo\nthree\n"})
     return name
@@ -258,7 +258,7 @@ def test_repository_is_renamed_and_its_old_name_leads_on(filled: Filled, page: P
     expect(page.locator("#name .wrong")).to_contain_text("letters, digits")
     page.get_by_label("New name").fill("ada/renamed-by-the-page")
     page.get_by_role("button", name="Rename").click()
-    expect(page).to_have_url(f"{filled.hub.url}/ada/renamed-by-the-page/settings")
+    expect(page).to_have_url(f"{filled.hub.url}/ada/renamed-by-the-page/settings#name")
     page.goto(f"/{repo}/blob/main/words.txt")
     expect(page).to_have_url(f"{filled.hub.url}/ada/renamed-by-the-page/blob/main/words.txt")
 
@@ -278,7 +278,7 @@ def test_repository_is_deleted_only_by_its_name_typed(filled: Filled, page: Page
 
 def test_role_is_given_and_taken_on_one_repository(filled: Filled, page: Page, reader: Page, repo: str) -> None:
     page.goto(f"/{repo}/settings")
-    page.get_by_label("For").select_option("user")
+    page.get_by_label("For", exact=True).select_option("user")
     page.locator("#roles").get_by_label("Name").fill("nobody-at-all")
     page.get_by_role("button", name="Give the role").click()
     expect(page.locator("#roles .wrong")).to_contain_text("no user")

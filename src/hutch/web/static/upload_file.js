@@ -4,6 +4,7 @@
 const PIECE_BYTES = 32 * 1024 * 1024;
 const ENDS_BYTES = 64 * 1024;
 const LONGEST_PAUSE_MS = 20000;
+const STALLED_MS = 60000; // a line that is silent for so long is cut, and the piece sent again
 const GIVES_UP_AFTER = 12; // failures in a row without a byte of progress, about three minutes
 
 export class Refused extends Error {} // an answer that trying again will not change
@@ -107,8 +108,12 @@ export class UploadFile {
       request.setRequestHeader("Upload-Offset", String(start));
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.responseType = "json";
-      request.upload.onprogress = (event) => { this.sent = start + event.loaded; changed(); };
-      request.upload.onload = () => { if (start + piece.size === this.size) { this.state = "checking"; changed(); } };
+      let silence = 0;
+      const heard = () => { clearTimeout(silence); silence = setTimeout(() => request.abort(), STALLED_MS); };
+      heard();
+      request.onloadend = () => clearTimeout(silence);
+      request.upload.onprogress = (event) => { heard(); this.sent = start + event.loaded; changed(); };
+      request.upload.onload = () => { clearTimeout(silence); if (start + piece.size === this.size) { this.state = "checking"; changed(); } };
       request.onload = () => {
         this.state = "sending";
         const told = request.response || {};
