@@ -34,12 +34,19 @@ class Filled:
         headers = {"Authorization": f"Bearer {self.tokens[who]}", **options.pop("headers", {})}
         answer = httpx.request(method, self.hub.url + path, headers=headers, timeout=60, **options)
         assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
-        return answer.json() if answer.headers.get("content-type", "").startswith("application/json") else answer
+        return (
+            answer.json() if answer.headers.get("content-type", "").startswith("application/json") else answer
+        )
 
     def create(self, kind: str, name: str, who: str = "ada", **fields: Any) -> None:
         """Makes a repository."""
         owner, _, last = name.rpartition("/")
-        self.api("POST", "/api/repos/create", who, json={"type": kind, "name": last, "organization": owner, **fields})
+        self.api(
+            "POST",
+            "/api/repos/create",
+            who,
+            json={"type": kind, "name": last, "organization": owner, **fields},
+        )
 
     def commit(
         self, kind: str, name: str, summary: str, files: dict[str, bytes | str | None], *, revision: str = "main",
@@ -64,7 +71,9 @@ class Filled:
 
     def send(self, kind: str, name: str, path: str, data: bytes, who: str = "ada") -> str:
         """Sends a large object as the upload page does; returns its SHA-256."""
-        session = self.api("POST", f"/api/{kind}s/{name}/uploads", who, json={"path": path, "size": len(data)})
+        session = self.api(
+            "POST", f"/api/{kind}s/{name}/uploads", who, json={"path": path, "size": len(data)}
+        )
         answer = httpx.patch(session["url"], content=data, headers={"Upload-Offset": "0"}, timeout=60)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["oid"])
@@ -90,30 +99,70 @@ def fill(hub: Hub) -> Filled:
 def _aurora(filled: Filled) -> None:
     name = "northlight/aurora-1b-instruct"
     filled.create("model", name, license="apache-2.0")
-    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 16}
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 2048,
+        "num_hidden_layers": 16,
+    }
     filled.commit("model", name, "Add configuration", {"config.json": json.dumps(config, indent=2) + "\n"})
     weights = {"model.safetensors": safetensors(12), "assets/architecture.png": png(640, 260)}
     filled.commit("model", name, "Upload weights in bfloat16", weights, who="grace", large=tuple(weights))
     filled.commit("model", name, "Add the tokenizer", {
-        "tokenizer_config.json": json.dumps({"model_max_length": 8192, "tokenizer_class": "PreTrainedTokenizerFast"}, indent=2),
+        "tokenizer_config.json": json.dumps({"model_max_length": 8192, "tokenizer_class": "PreTrainedTokenizerFast"}, indent=2),  # noqa: E501
         "generation_config.json": json.dumps({"temperature": 0.7, "top_p": 0.9}, indent=2),
-        "tokenizer.json": json.dumps({"version": "1.0", "model": {"type": "BPE", "vocab": {f"t{i}": i for i in range(3000)}}}),
+        "tokenizer.json": json.dumps({"version": "1.0", "model": {"type": "BPE", "vocab": {f"t{i}": i for i in range(3000)}}}),  # noqa: E501
     })  # fmt: skip
     card = (CARDS / "model.md").read_text()
-    filled.commit("model", name, "Write the card", {"README.md": card}, description="Numbers from the run of last night.")
+    filled.commit(
+        "model",
+        name,
+        "Write the card",
+        {"README.md": card},
+        description="Numbers from the run of last night.",
+    )
     source = (CARDS / "evaluate.py.txt").read_text()
-    filled.commit("model", name, "Evaluation script", {"scripts/evaluate.py": source, "scripts/README.md": "# Scripts\n\nRun `evaluate.py`.\n"})
-    changed = source.replace("temperature=0.7", "temperature=0.0").replace("    results = []\n", "    results: list[float] = []\n")
-    filled.commit("model", name, "Evaluate greedily, so that two runs agree", {"scripts/evaluate.py": changed}, who="grace")
-    filled.commit("model", name, "Upload weights after the last 2,000 steps", {"model.safetensors": safetensors(14)}, large=("model.safetensors",))
+    filled.commit(
+        "model",
+        name,
+        "Evaluation script",
+        {"scripts/evaluate.py": source, "scripts/README.md": "# Scripts\n\nRun `evaluate.py`.\n"},
+    )
+    changed = source.replace("temperature=0.7", "temperature=0.0").replace(
+        "    results = []\n", "    results: list[float] = []\n"
+    )
+    filled.commit(
+        "model",
+        name,
+        "Evaluate greedily, so that two runs agree",
+        {"scripts/evaluate.py": changed},
+        who="grace",
+    )
+    filled.commit(
+        "model",
+        name,
+        "Upload weights after the last 2,000 steps",
+        {"model.safetensors": safetensors(14)},
+        large=("model.safetensors",),
+    )
     filled.api("POST", f"/api/models/{name}/tag/main", json={"tag": "v1.0", "message": "First release"})
     filled.api("POST", f"/api/models/{name}/branch/long-context", json={})
-    filled.commit("model", name, "Stretch positions to 32k", {"config.json": json.dumps({**config, "rope_theta": 500000}, indent=2) + "\n"}, revision="long-context")
     filled.commit(
-        "model", name, "Mention the licence of the training data", {"README.md": card + "\n## Data licence\n\nCC BY 4.0.\n"},
+        "model",
+        name,
+        "Stretch positions to 32k",
+        {"config.json": json.dumps({**config, "rope_theta": 500000}, indent=2) + "\n"},
+        revision="long-context",
+    )
+    filled.commit(
+        "model", name, "Mention the licence of the training data", {"README.md": card + "\n## Data licence\n\nCC BY 4.0.\n"},  # noqa: E501
         who="tomas", create_pr=True, description="The card did not say it. Fixes the question from the *review*.",
     )  # fmt: skip
-    filled.api("POST", f"/api/models/{name}/discussions/1/comment", json={"comment": "Thank you! Does `CC BY 4.0` hold for **both** parts?"})
+    filled.api(
+        "POST",
+        f"/api/models/{name}/discussions/1/comment",
+        json={"comment": "Thank you! Does `CC BY 4.0` hold for **both** parts?"},
+    )
 
 
 def _others(filled: Filled) -> None:
@@ -128,7 +177,7 @@ def _others(filled: Filled) -> None:
     for name, task, library, license_id, language in made:
         who = name.split("/")[0] if not name.startswith("northlight") else "ada"
         filled.create("model", name, who)
-        matter = f"---\nlicense: {license_id}\nlibrary_name: {library}\npipeline_tag: {task}\nlanguage: [{language}]\n---\n\n"
+        matter = f"---\nlicense: {license_id}\nlibrary_name: {library}\npipeline_tag: {task}\nlanguage: [{language}]\n---\n\n"  # noqa: E501
         filled.commit("model", name, "First files", {
             "README.md": f"{matter}# {name.split('/')[1]}\n\nA small model.\n", "model.safetensors": safetensors(2),
         }, who=who, large=("model.safetensors",))  # fmt: skip
@@ -137,22 +186,49 @@ def _others(filled: Filled) -> None:
     filled.create("model", "ada/private-notes", visibility="private")
     filled.create("model", "ada/scratch")
     filled.create("model", "mini-lm", organization="")
-    filled.commit("model", "mini-lm", "Card", {"README.md": "---\nlicense: mit\n---\n\n# mini-lm\n\nA name of one part.\n"})
+    filled.commit(
+        "model",
+        "mini-lm",
+        "Card",
+        {"README.md": "---\nlicense: mit\n---\n\n# mini-lm\n\nA name of one part.\n"},
+    )
     filled.create("model", "northlight/vision-preview", gated="manual")
-    filled.commit("model", "northlight/vision-preview", "Card", {"README.md": "# Vision preview\n\nFor partners.\n"})
+    filled.commit(
+        "model", "northlight/vision-preview", "Card", {"README.md": "# Vision preview\n\nFor partners.\n"}
+    )
     filled.create("space", "northlight/label-desk", sdk="static")
-    filled.commit("space", "northlight/label-desk", "The app", {"index.html": "<!doctype html><title>Label desk</title><h1>Label desk</h1>\n"})
+    filled.commit(
+        "space",
+        "northlight/label-desk",
+        "The app",
+        {"index.html": "<!doctype html><title>Label desk</title><h1>Label desk</h1>\n"},
+    )
 
 
 def _datasets(filled: Filled) -> None:
     name = "northlight/harbour-logs"
     filled.create("dataset", name, license="cc-by-4.0")
-    rows = ["day,ship,berth,tonnes"] + [f"2025-03-{d % 28 + 1:02d},MS {n},{d % 9},{d * 37 % 900}" for d, n in enumerate(["Alta", "Bremanger", "Dovre"] * 120)]
-    files: dict[str, bytes | str | None] = {"README.md": (CARDS / "dataset.md").read_text(), "data/train.csv": "\n".join(rows) + "\n"}
+    rows = ["day,ship,berth,tonnes"] + [
+        f"2025-03-{d % 28 + 1:02d},MS {n},{d % 9},{d * 37 % 900}"
+        for d, n in enumerate(["Alta", "Bremanger", "Dovre"] * 120)
+    ]
+    files: dict[str, bytes | str | None] = {
+        "README.md": (CARDS / "dataset.md").read_text(),
+        "data/train.csv": "\n".join(rows) + "\n",
+    }
     filled.commit("dataset", name, "Logs of one year", files, large=())
-    many: dict[str, bytes | str | None] = {f"days/2025-{n // 28 + 1:02d}-{n % 28 + 1:02d}.json": json.dumps({"ships": n}) + "\n" for n in range(230)}
+    many: dict[str, bytes | str | None] = {
+        f"days/2025-{n // 28 + 1:02d}-{n % 28 + 1:02d}.json": json.dumps({"ships": n}) + "\n"
+        for n in range(230)
+    }
     filled.commit("dataset", name, "One file a day", many)
-    filled.commit("dataset", name, "A picture, a sound", {"harbour.png": png(480, 300), "horn.wav": wav()}, large=("harbour.png", "horn.wav"))
+    filled.commit(
+        "dataset",
+        name,
+        "A picture, a sound",
+        {"harbour.png": png(480, 300), "horn.wav": wav()},
+        large=("harbour.png", "horn.wav"),
+    )
     filled.create("dataset", "grace/fjord-photos", "grace")
 
 
@@ -163,7 +239,11 @@ def safetensors(layers: int) -> bytes:
     for number in range(layers):
         for part, shape in (("self_attn.q_proj", [64, 64]), ("mlp.up_proj", [64, 256])):
             size = shape[0] * shape[1] * 2
-            header[f"model.layers.{number}.{part}.weight"] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + size]}
+            header[f"model.layers.{number}.{part}.weight"] = {
+                "dtype": "BF16",
+                "shape": shape,
+                "data_offsets": [at, at + size],
+            }
             at += size
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + bytes((7 * n + layers) % 251 for n in range(at))
@@ -172,10 +252,19 @@ def safetensors(layers: int) -> bytes:
 def png(width: int, height: int) -> bytes:
     """A picture with soft stripes."""
     rows = b"".join(
-        b"\0" + b"".join(bytes((30 + x * 160 // width, 110 + y * 90 // height, 140 - (x // 24 % 2) * 24)) for x in range(width))
+        b"\0"
+        + b"".join(
+            bytes((30 + x * 160 // width, 110 + y * 90 // height, 140 - (x // 24 % 2) * 24))
+            for x in range(width)
+        )
         for y in range(height)
     )
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + _chunk(b"IDAT", zlib.compress(rows))
+        + _chunk(b"IEND", b"")
+    )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -185,7 +274,22 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def wav() -> bytes:
     """A second of a tone."""
     samples = b"".join(struct.pack("<h", (n * 211 % 4000) - 2000) for n in range(8000))
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", len(samples))
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        36 + len(samples),
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        1,
+        8000,
+        16000,
+        2,
+        16,
+        b"data",
+        len(samples),
+    )
     return head + samples
 
 

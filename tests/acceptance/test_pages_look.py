@@ -126,8 +126,18 @@ def test_every_part_of_a_page_is_reached_by_the_keyboard(looking: Looking) -> No
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("(document.activeElement.getAttribute('aria-label') || document.activeElement.textContent).trim()"))
-    assert {"Model card", "Branch or tag: main", "config.json", "Download config.json", "Add files"} <= reached
+        reached.add(
+            page.evaluate(
+                "(document.activeElement.getAttribute('aria-label') || document.activeElement.textContent).trim()"
+            )
+        )
+    assert {
+        "Model card",
+        "Branch or tag: main",
+        "config.json",
+        "Download config.json",
+        "Add files",
+    } <= reached
     page.close()
 
 
@@ -184,13 +194,18 @@ def test_picture_of_a_card_is_shown_and_a_link_to_its_heading_leads_there(lookin
 
 SCRIPTLESS: list[tuple[str, Callable[[Page], bool]]] = [
     (MODEL, lambda page: page.get_by_text("Aurora is a small language model").is_visible()),
-    (f"{MODEL}/tree/main", lambda page: page.get_by_role("link", name="config.json", exact=True).is_visible()),
+    (
+        f"{MODEL}/tree/main",
+        lambda page: page.get_by_role("link", name="config.json", exact=True).is_visible(),
+    ),
     ("/models?search=aurora", lambda page: page.get_by_text("aurora-embed").is_visible()),
 ]
 
 
 @pytest.mark.parametrize(("address", "holds"), SCRIPTLESS)
-def test_page_works_without_scripts(browser: Browser, filled: Filled, address: str, holds: Callable[[Page], bool]) -> None:
+def test_page_works_without_scripts(
+    browser: Browser, filled: Filled, address: str, holds: Callable[[Page], bool]
+) -> None:
     with visitor(browser, filled.hub.url, scripts=False) as context:
         page = context.new_page()
         page.goto(address)

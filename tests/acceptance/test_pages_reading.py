@@ -36,7 +36,10 @@ def text_of(answer: httpx.Response) -> str:
         ("/models/northlight/aurora-1b-instruct", MODEL),
         ("/models/northlight/aurora-1b-instruct/tree/main?page=1", f"{MODEL}/tree/main?page=1"),
         ("/NorthLight/Aurora-1B-Instruct", MODEL),
-        ("/NorthLight/Aurora-1B-Instruct/blob/refs%2Fpr%2F1/README.md", f"{MODEL}/blob/refs%2Fpr%2F1/README.md"),
+        (
+            "/NorthLight/Aurora-1B-Instruct/blob/refs%2Fpr%2F1/README.md",
+            f"{MODEL}/blob/refs%2Fpr%2F1/README.md",
+        ),
         ("/models/mini-lm", "/mini-lm"),
         ("/Grace", "/grace"),
         (f"{MODEL}/tree/main/config.json", f"{MODEL}/blob/main/config.json"),
@@ -52,12 +55,29 @@ def test_other_spelling_of_an_address_leads_to_the_page(get: Get, asked: str, le
 
 def test_page_of_a_repository_that_moved_leads_to_where_it_is(filled: Filled, get: Get) -> None:
     filled.create("model", "ada/first-name")
-    filled.api("POST", "/api/repos/move", json={"fromRepo": "ada/first-name", "toRepo": "ada/second-name", "type": "model"})
+    filled.api(
+        "POST",
+        "/api/repos/move",
+        json={"fromRepo": "ada/first-name", "toRepo": "ada/second-name", "type": "model"},
+    )
     assert get("/ada/first-name/tree/main").headers["Location"] == "/ada/second-name/tree/main"
 
 
-@pytest.mark.parametrize("rest", ["", "/tree/main", "/blob/main/README.md", "/commits/main", "/settings", "/discussions", "/edit/main/README.md"])
-def test_private_repository_answers_nobody_and_strangers_as_if_it_did_not_exist(filled: Filled, get: Get, rest: str) -> None:
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "",
+        "/tree/main",
+        "/blob/main/README.md",
+        "/commits/main",
+        "/settings",
+        "/discussions",
+        "/edit/main/README.md",
+    ],
+)
+def test_private_repository_answers_nobody_and_strangers_as_if_it_did_not_exist(
+    filled: Filled, get: Get, rest: str
+) -> None:
     hidden, missing = get(f"/ada/private-notes{rest}"), get(f"/ada/no-such-notes{rest}")
     assert hidden.status_code == missing.status_code == 401
     assert text_of(hidden).replace("private-notes", "") == text_of(missing).replace("no-such-notes", "")
@@ -86,7 +106,13 @@ def test_address_with_wrong_method_is_refused(filled: Filled) -> None:
 
 
 def test_folder_tells_the_commit_that_last_changed_each_entry(get: Get) -> None:
-    lines = dict(re.findall(r'<td class="name">.*?>([\w.]+)</a>.*?class="clip wide-only">(.*?)</td>', get(f"{MODEL}/tree/main").text, re.DOTALL))
+    lines = dict(
+        re.findall(
+            r'<td class="name">.*?>([\w.]+)</a>.*?class="clip wide-only">(.*?)</td>',
+            get(f"{MODEL}/tree/main").text,
+            re.DOTALL,
+        )
+    )
     assert "Evaluate greedily" in lines["scripts"]
     assert "Write the card" in lines["README.md"]
     assert "last 2,000 steps" in lines["model.safetensors"]
@@ -109,12 +135,25 @@ def test_branch_with_a_slash_has_pages(filled: Filled, get: Get) -> None:
 
 
 def test_file_names_that_mean_something_elsewhere_are_shown_and_reached(filled: Filled, get: Get) -> None:
-    names = ["a b.txt", "100%.txt", "what?.txt", "x#y.txt", "<b>.txt", "blåbær.txt", "dir/tree/main/blob.txt", "a&b='\".txt"]
+    names = [
+        "a b.txt",
+        "100%.txt",
+        "what?.txt",
+        "x#y.txt",
+        "<b>.txt",
+        "blåbær.txt",
+        "dir/tree/main/blob.txt",
+        "a&b='\".txt",
+    ]
     filled.create("model", "ada/odd-names")
     filled.commit("model", "ada/odd-names", "Names", {name: f"I am {name}\n" for name in names})
     top = get("/ada/odd-names/tree/main").text
     assert "<b>.txt" not in top
-    addresses = [found for found in re.findall(r'href="(/ada/odd-names/blob/main/[^"]+)"', top) if "gitattributes" not in found]
+    addresses = [
+        found
+        for found in re.findall(r'href="(/ada/odd-names/blob/main/[^"]+)"', top)
+        if "gitattributes" not in found
+    ]
     assert len(addresses) == len(names) - 1
     for address in addresses:
         page = get(address)
@@ -127,11 +166,21 @@ def test_file_of_a_user_never_runs_in_a_page(filled: Filled, get: Get) -> None:
     filled.create("model", "ada/hostile")
     attack = "<script>alert(1)</script>"
     filled.commit("model", "ada/hostile", attack, {
-        "README.md": f"{attack}\n\n<img src=x onerror=alert(1)>\n", "page.html": attack, "picture.svg": f"<svg onload=alert(1)>{attack}</svg>",
+        "README.md": f"{attack}\n\n<img src=x onerror=alert(1)>\n", "page.html": attack, "picture.svg": f"<svg onload=alert(1)>{attack}</svg>",  # noqa: E501
         "<script>alert(1)<": "x",
     }, description=attack)  # fmt: skip
-    for rest in ("", "/tree/main", "/blob/main/page.html", "/blob/main/picture.svg", "/commits/main", "/commit/main", "/blame/main/page.html"):
-        answer = httpx.get(f"{filled.hub.url}/ada/hostile{rest}", headers=HTML, timeout=30, follow_redirects=True)
+    for rest in (
+        "",
+        "/tree/main",
+        "/blob/main/page.html",
+        "/blob/main/picture.svg",
+        "/commits/main",
+        "/commit/main",
+        "/blame/main/page.html",
+    ):
+        answer = httpx.get(
+            f"{filled.hub.url}/ada/hostile{rest}", headers=HTML, timeout=30, follow_redirects=True
+        )
         assert answer.status_code == 200
         assert attack not in answer.text
         assert not re.search(r"<[a-z]+[^>]* on\w+=", answer.text)
@@ -147,7 +196,9 @@ def test_markdown_is_rendered_or_shown_as_source(get: Get) -> None:
 
 def test_card_with_broken_metadata_says_what_is_wrong_and_is_shown(filled: Filled, get: Get) -> None:
     filled.create("model", "ada/broken-card")
-    filled.commit("model", "ada/broken-card", "Card", {"README.md": "---\nlicense: [mit\n---\n\nStill readable.\n"})
+    filled.commit(
+        "model", "ada/broken-card", "Card", {"README.md": "---\nlicense: [mit\n---\n\nStill readable.\n"}
+    )
     page = text_of(get("/ada/broken-card"))
     assert "cannot be read (line" in page
     assert "Still readable." in page
@@ -193,7 +244,7 @@ def test_history_goes_on_where_a_page_ends(filled: Filled, get: Get) -> None:
     assert "Step number 44" in first
     assert "Step number 44" not in second
     assert "initial commit" in second
-    assert "rel=\"next\"" not in second
+    assert 'rel="next"' not in second
     assert "Step number 3" in get("/ada/long-history/commits/main/step.txt").text
 
 

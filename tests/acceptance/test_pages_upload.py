@@ -70,7 +70,9 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_small_and_large_files_go_in_one_commit(filled: Filled, page: Page, repo: str, large: Path, tmp_path: Path) -> None:
+def test_small_and_large_files_go_in_one_commit(
+    filled: Filled, page: Page, repo: str, large: Path, tmp_path: Path
+) -> None:
     (tmp_path / "config.json").write_text('{"a": 1}\n')
     (tmp_path / "empty.txt").write_text("")
     choose(page, large, tmp_path / "config.json", tmp_path / "empty.txt")
@@ -96,7 +98,9 @@ def test_progress_is_told_for_each_file_and_for_all(page: Page, large: Path) -> 
     expect(page.locator("[data-status]")).to_have_text("All files are ready to be committed")
 
 
-def test_folder_keeps_its_paths_and_goes_below_the_open_one(filled: Filled, page: Page, repo: str, tmp_path: Path) -> None:
+def test_folder_keeps_its_paths_and_goes_below_the_open_one(
+    filled: Filled, page: Page, repo: str, tmp_path: Path
+) -> None:
     (tmp_path / "set" / "deep").mkdir(parents=True)
     (tmp_path / "set" / "a.txt").write_text("a")
     (tmp_path / "set" / "deep" / "b.txt").write_text("b")
@@ -115,7 +119,7 @@ def test_dropped_files_are_taken(filled: Filled, page: Page, repo: str) -> None:
             const carried = new DataTransfer();
             carried.items.add(new File(["dropped"], "dropped.txt", {type: "text/plain"}));
             document.querySelector("[data-drop]").dispatchEvent(new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
-        }"""
+        }"""  # noqa: E501
     )
     expect(page.locator("[data-rows] .path")).to_have_text("dropped.txt")
     commit(page, filled, repo)
@@ -132,14 +136,19 @@ def test_upload_goes_on_after_the_line_broke(filled: Filled, page: Page, repo: s
         else:
             route.fallback()
 
-    page.route("**/_cas/uploads/**", lambda route: breaks_twice(route) if route.request.method == "PATCH" else route.fallback())
+    page.route(
+        "**/_cas/uploads/**",
+        lambda route: breaks_twice(route) if route.request.method == "PATCH" else route.fallback(),
+    )
     choose(page, large)
     commit(page, filled, repo)
     assert len(broken) == 2
     assert tree(filled, repo)["weights.bin"]["lfs"]["oid"] == sha256(large)  # type: ignore[index]
 
 
-def test_upload_goes_on_after_a_reload_where_it_was(filled: Filled, page: Page, repo: str, large: Path) -> None:
+def test_upload_goes_on_after_a_reload_where_it_was(
+    filled: Filled, page: Page, repo: str, large: Path
+) -> None:
     offsets: list[int] = []
 
     def noted(route: Route) -> None:
@@ -149,9 +158,14 @@ def test_upload_goes_on_after_a_reload_where_it_was(filled: Filled, page: Page, 
         route.fallback()
 
     page.on("dialog", lambda dialog: dialog.accept())
-    page.route("**/_cas/uploads/**", lambda route: noted(route) if route.request.method == "PATCH" else route.fallback())
+    page.route(
+        "**/_cas/uploads/**",
+        lambda route: noted(route) if route.request.method == "PATCH" else route.fallback(),
+    )
     choose(page, large)
-    page.wait_for_function("() => document.querySelector('[data-rows] progress')?.value >= 33554432", timeout=60_000)
+    page.wait_for_function(
+        "() => document.querySelector('[data-rows] progress')?.value >= 33554432", timeout=60_000
+    )
     page.reload()
     expect(page.locator("[data-unfinished]")).to_contain_text("weights.bin: 33.6 MB of 67.1 MB")
     choose(page, large)
@@ -162,7 +176,9 @@ def test_upload_goes_on_after_a_reload_where_it_was(filled: Filled, page: Page, 
 
 
 def test_unfinished_upload_can_be_forgotten(filled: Filled, page: Page, repo: str) -> None:
-    filled.api("POST", f"/api/models/{repo}/uploads", json={"path": "left.bin", "size": 10, "fingerprint": "x"})
+    filled.api(
+        "POST", f"/api/models/{repo}/uploads", json={"path": "left.bin", "size": 10, "fingerprint": "x"}
+    )
     page.reload()
     page.get_by_role("button", name="Forget the upload of left.bin").click()
     expect(page.locator("[data-unfinished]")).to_be_hidden()
@@ -171,7 +187,12 @@ def test_unfinished_upload_can_be_forgotten(filled: Filled, page: Page, repo: st
 
 def test_upload_is_paused_and_goes_on(filled: Filled, page: Page, repo: str, large: Path) -> None:
     held: list[Route] = []
-    page.route("**/_cas/uploads/**", lambda route: held.append(route) if route.request.method == "PATCH" and not held else route.fallback())
+    page.route(
+        "**/_cas/uploads/**",
+        lambda route: (
+            held.append(route) if route.request.method == "PATCH" and not held else route.fallback()
+        ),
+    )
     choose(page, large)
     while not held:
         page.wait_for_timeout(50)
@@ -182,7 +203,9 @@ def test_upload_is_paused_and_goes_on(filled: Filled, page: Page, repo: str, lar
     assert tree(filled, repo)["weights.bin"]["lfs"]["oid"] == sha256(large)  # type: ignore[index]
 
 
-def test_file_with_a_bad_name_is_told_of_and_the_others_go(filled: Filled, page: Page, repo: str, tmp_path: Path) -> None:
+def test_file_with_a_bad_name_is_told_of_and_the_others_go(
+    filled: Filled, page: Page, repo: str, tmp_path: Path
+) -> None:
     (tmp_path / "good.txt").write_text("good")
     (tmp_path / "bad\\name.txt").write_text("bad")
     choose(page, tmp_path / "good.txt", tmp_path / "bad\\name.txt")
@@ -200,7 +223,9 @@ def test_commit_without_files_says_what_is_missing(page: Page) -> None:
     expect(page.locator("[data-problem]")).to_contain_text("Choose at least one file")
 
 
-def test_reader_s_files_become_a_pull_request(browser: Browser, filled: Filled, repo: str, tmp_path: Path) -> None:
+def test_reader_s_files_become_a_pull_request(
+    browser: Browser, filled: Filled, repo: str, tmp_path: Path
+) -> None:
     (tmp_path / "note.txt").write_text("proposed")
     with visitor(browser, filled.hub.url, "tomas") as context:
         page = context.new_page()

@@ -92,7 +92,14 @@ def test_new_space_has_a_kind_of_app(filled: Filled, page: Page) -> None:
     assert filled.api("GET", "/api/spaces/ada/my-app")["sdk"] == "gradio"
 
 
-@pytest.mark.parametrize("address", ["/new", "/northlight/aurora-1b-instruct/edit/main/config.json", "/northlight/aurora-1b-instruct/upload/main"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/new",
+        "/northlight/aurora-1b-instruct/edit/main/config.json",
+        "/northlight/aurora-1b-instruct/upload/main",
+    ],
+)
 def test_nobody_is_sent_to_sign_in_and_back(browser: Browser, filled: Filled, address: str) -> None:
     with visitor(browser, filled.hub.url, scripts=False) as context:
         opened = context.new_page()
@@ -183,7 +190,9 @@ def test_large_or_binary_file_is_not_edited_by_a_page(page: Page) -> None:
     assert answer.status == 400
 
 
-def test_reader_proposes_a_change_and_a_writer_merges_it(filled: Filled, page: Page, reader: Page, repo: str) -> None:
+def test_reader_proposes_a_change_and_a_writer_merges_it(
+    filled: Filled, page: Page, reader: Page, repo: str
+) -> None:
     reader.goto(f"/{repo}/edit/main/words.txt")
     assert reader.get_by_label("Commit straight to main").count() == 0
     reader.get_by_label("Content").fill("one\ntwo\nthree\nfour\n")
@@ -204,7 +213,9 @@ def test_reader_proposes_a_change_and_a_writer_merges_it(filled: Filled, page: P
     expect(page.locator("tr.add")).to_contain_text("four")
 
 
-def test_pull_request_of_a_branch_is_opened_closed_and_opened_again(filled: Filled, page: Page, repo: str) -> None:
+def test_pull_request_of_a_branch_is_opened_closed_and_opened_again(
+    filled: Filled, page: Page, repo: str
+) -> None:
     filled.api("POST", f"/api/models/{repo}/branch/idea", json={})
     filled.commit("model", repo, "An idea", {"idea.txt": "x"}, revision="idea")
     page.goto(f"/{repo}/compare/main...idea")
@@ -276,7 +287,9 @@ def test_repository_is_deleted_only_by_its_name_typed(filled: Filled, page: Page
     assert answer.status == 404
 
 
-def test_role_is_given_and_taken_on_one_repository(filled: Filled, page: Page, reader: Page, repo: str) -> None:
+def test_role_is_given_and_taken_on_one_repository(
+    filled: Filled, page: Page, reader: Page, repo: str
+) -> None:
     page.goto(f"/{repo}/settings")
     page.get_by_label("For", exact=True).select_option("user")
     page.locator("#roles").get_by_label("Name").fill("nobody-at-all")
@@ -294,7 +307,9 @@ def test_role_is_given_and_taken_on_one_repository(filled: Filled, page: Page, r
 
 def test_gate_is_asked_at_and_opened(browser: Browser, filled: Filled, page: Page) -> None:
     filled.create("model", "ada/behind-a-gate", gated="manual")
-    filled.commit("model", "ada/behind-a-gate", "Secret", {"secret.txt": "x", "README.md": "# For partners\n"})
+    filled.commit(
+        "model", "ada/behind-a-gate", "Secret", {"secret.txt": "x", "README.md": "# For partners\n"}
+    )
     with visitor(browser, filled.hub.url, "grace", scripts=False) as context:
         asker = context.new_page()
         answer = asker.goto("/ada/behind-a-gate/tree/main")

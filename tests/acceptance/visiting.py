@@ -14,7 +14,13 @@ WIDE, PHONE = (1280, 900), (390, 844)
 
 @contextmanager
 def visitor(
-    browser: Browser, url: str, who: str = "", *, size: tuple[int, int] = WIDE, scheme: str = "light", scripts: bool = True
+    browser: Browser,
+    url: str,
+    who: str = "",
+    *,
+    size: tuple[int, int] = WIDE,
+    scheme: str = "light",
+    scripts: bool = True,
 ) -> Iterator[BrowserContext]:
     """A browser of somebody's own (nobody's without `who`), signed in by the page itself."""
     context = browser.new_context(

@@ -36,7 +36,10 @@ def test_token_over_many_lines_is_coloured_on_each() -> None:
 
 
 @settings(deadline=None)
-@given(st.text(alphabet="<>&\"'\nab \t#{}[]:=\\/*\r", max_size=80), st.sampled_from(["python", "json", "html", "", "no such", "markdown"]))
+@given(
+    st.text(alphabet="<>&\"'\nab \t#{}[]:=\\/*\r", max_size=80),
+    st.sampled_from(["python", "json", "html", "", "no such", "markdown"]),
+)
 def test_lines_are_the_text_that_went_in(text: str, language: str) -> None:
     lines = highlighting.lines_of(text, language)
     wanted = text.replace("\r\n", "\n").replace("\r", "\n")

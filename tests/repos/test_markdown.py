@@ -51,22 +51,28 @@ def assert_harmless(made: str) -> None:
         for name, value in attributes.items():
             shown = (value or "").strip().lower()
             assert not name.startswith("on"), (tag, name)
-            assert name not in ("srcdoc", "formaction", "action", "background", "srcset", "ping", "target"), name
+            assert name not in ("srcdoc", "formaction", "action", "background", "srcset", "ping", "target"), (
+                name
+            )
             if name in ("href", "src", "cite"):
                 allowed = ("http://", "https://", "mailto:", "/", "#", "data:image/")
-                assert shown.startswith(allowed) and not shown.startswith("//"), shown
+                assert shown.startswith(allowed) and not shown.startswith("//"), shown  # noqa: PT018
             if name == "src":
                 assert not shown.startswith("http"), "a picture from elsewhere tells that host who looks"
             if name == "style":
-                assert shown.removesuffix(";").replace(" ", "") in {f"text-align:{side}" for side in ("left", "right", "center")}
+                assert shown.removesuffix(";").replace(" ", "") in {
+                    f"text-align:{side}" for side in ("left", "right", "center")
+                }
             if name == "id":
                 assert shown.startswith("c-")
 
 
 def test_table_code_tasks_and_footnotes_are_set() -> None:
-    made = html("| a | b |\n|---|--:|\n| 1 | 2 |\n\n```python\nx = 1\n```\n\n- [x] done\n\n~~no~~ yes[^1]\n\n[^1]: why\n")
+    made = html(
+        "| a | b |\n|---|--:|\n| 1 | 2 |\n\n```python\nx = 1\n```\n\n- [x] done\n\n~~no~~ yes[^1]\n\n[^1]: why\n"
+    )
     assert "<table>" in made
-    assert 'text-align:right' in made
+    assert "text-align:right" in made
     assert '<span class="k-mi">1</span>' in made
     assert 'aria-label="done"' in made
     assert "<s>no</s>" in made
@@ -126,7 +132,9 @@ def test_picture_comes_from_this_hub_or_not_at_all(address: str, source: str | N
 
 
 def test_picture_from_elsewhere_becomes_a_link_to_it() -> None:
-    made = html("![A chart](https://e.example/c.png)\n\n<img src='https://e.example/d.png'>\n\n[![badge](https://e.example/b.svg)](https://z.example)")
+    made = html(
+        "![A chart](https://e.example/c.png)\n\n<img src='https://e.example/d.png'>\n\n[![badge](https://e.example/b.svg)](https://z.example)"
+    )
     assert '<a class="outside" href="https://e.example/c.png"' in made
     assert ">d.png</a>" in made
     assert '<span class="outside">badge</span></a>' in made
@@ -135,7 +143,10 @@ def test_picture_from_elsewhere_becomes_a_link_to_it() -> None:
 
 def test_picture_written_as_html_finds_its_file() -> None:
     made = html('<p align="center"><img src="logo.png" width="80"></p>')
-    assert '<p align="center"><img alt="" src="/acme/bert/resolve/refs%2Fpr%2F1/docs/logo.png" width="80"></p>' in made
+    assert (
+        '<p align="center"><img alt="" src="/acme/bert/resolve/refs%2Fpr%2F1/docs/logo.png" width="80"></p>'
+        in made
+    )
 
 
 HOSTILE = [
@@ -157,7 +168,7 @@ HOSTILE = [
     "<div style='position:fixed;inset:0;background:url(https://e.example)'>x</div>",
     "<td style='text-align:right;background:url(//e.example)'>x",
     "<style>body{display:none}</style>",
-    "<link rel=stylesheet href=//e.example><meta http-equiv=refresh content='0;url=//e.example'><base href=//e.example>",
+    "<link rel=stylesheet href=//e.example><meta http-equiv=refresh content='0;url=//e.example'><base href=//e.example>",  # noqa: E501
     "<form action=//e.example><input name=q><button>x</button></form>",
     "<p id=main class='site-head notice bad button'>x</p><a name=body>x</a><img name=cookie>",
     "<details ontoggle=alert(1) open>x</details>",
@@ -185,9 +196,9 @@ def test_hostile_text_is_harmless(text: str) -> None:
 
 
 PIECES = [
-    "<", ">", "\"", "'", "`", "*", "_", "[", "]", "(", ")", "!", "#", "\n", "\n\n", "|", "|---|", "- [x] ", "> ", "&lt;",
-    "<img src=", "<a href=", "javascript:", "onerror=alert(1)", "</a>", "<table>", "<td>", "<svg>", "<style>", "</style>", "<!--",
-    "-->", "<![CDATA[", "]]>", "https://e.example/x.png", "a.png", "[^1]", "[^1]: ", "```", "<div id=x class=button>", "\\", "\0", "&#106;",
+    "<", ">", "\"", "'", "`", "*", "_", "[", "]", "(", ")", "!", "#", "\n", "\n\n", "|", "|---|", "- [x] ", "> ", "&lt;",  # noqa: E501
+    "<img src=", "<a href=", "javascript:", "onerror=alert(1)", "</a>", "<table>", "<td>", "<svg>", "<style>", "</style>", "<!--",  # noqa: E501
+    "-->", "<![CDATA[", "]]>", "https://e.example/x.png", "a.png", "[^1]", "[^1]: ", "```", "<div id=x class=button>", "\\", "\0", "&#106;",  # noqa: E501
 ]  # fmt: skip
 
 
@@ -218,7 +229,9 @@ BOMBS = {
 def test_text_made_to_be_slow_is_set_or_shown_as_it_stands_in_bounded_time(name: str) -> None:
     began = time.thread_time()
     made = render(BOMBS[name], LINKS)
-    assert time.thread_time() - began < 20  # the parser's own limit is 1.5 s of CPU; the rest is work on what it made
+    assert (
+        time.thread_time() - began < 20
+    )  # the parser's own limit is 1.5 s of CPU; the rest is work on what it made
     if not made.is_whole:
         assert str(made.html).startswith("<pre")
     assert_harmless(str(made.html)[:200_000].rpartition("<")[0])

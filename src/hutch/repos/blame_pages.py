@@ -31,6 +31,11 @@ def parts(here: At, path: str) -> list[Part]:
     lines = highlighting.lines_of_blob(entry.oid, text, highlighting.language_of(path))
     authors = reading.authors_of(hunk.commit for hunk in hunks)
     return [
-        Part(hunk.commit, authors[hunk.commit.id], hunk.start, lines[hunk.start - 1 : hunk.start - 1 + hunk.lines])
+        Part(
+            hunk.commit,
+            authors[hunk.commit.id],
+            hunk.start,
+            lines[hunk.start - 1 : hunk.start - 1 + hunk.lines],
+        )
         for hunk in hunks
     ]

@@ -63,7 +63,7 @@ class FolderPage:
 
 
 def folder_page(here: At, folder: Entry, number: int = 1) -> FolderPage:
-    """A page of a folder. Costs a page's worth of look-ups however large the folder is, and one walk for all commits."""
+    """A page of a folder. Costs a page's worth of look-ups however large the folder is, and one walk for all commits."""  # noqa: E501
     names = sorted(read_tree(here.git, folder.oid), key=_order)
     some = names[(number - 1) * FOLDER_PAGE : number * FOLDER_PAGE]
     prefix = f"{folder.path}/" if folder.path else ""
@@ -112,13 +112,19 @@ def content_of(here: At, entry: Entry) -> Content:
     if kind in ("image", "audio", "video") and known.is_shown:
         return Content(kind)
     sample = _head(here, entry, content_types.SNIFF_BYTES)
-    if sample is None or not content_types.of(entry.path, sample).is_shown or not content_types.reads_as_text(sample):
+    if (
+        sample is None
+        or not content_types.of(entry.path, sample).is_shown
+        or not content_types.reads_as_text(sample)
+    ):
         return Content("bytes")
     return _text(here, entry)
 
 
 def _text(here: At, entry: Entry) -> Content:
-    is_cut = entry.content_size > MAX_TEXT_BYTES or entry.pointer is not None and entry.content_size > HEAD_BYTES
+    is_cut = (
+        entry.content_size > MAX_TEXT_BYTES or (entry.pointer is not None and entry.content_size > HEAD_BYTES)
+    )
     data = _head(here, entry, HEAD_BYTES if is_cut else MAX_TEXT_BYTES) or b""
     text = data.decode("utf-8", "replace")
     if is_cut:
@@ -165,10 +171,16 @@ def tensors_of(here: At, entry: Entry) -> Tensors | None:
         header = weights.header_at(here.row.id, here.git, here.commit, entry.path)
     except HutchError:
         return None
-    named = {name: tensor for name, tensor in header.items() if name != "__metadata__" and isinstance(tensor, dict)}
+    named = {
+        name: tensor for name, tensor in header.items() if name != "__metadata__" and isinstance(tensor, dict)
+    }
     metadata = header.get("__metadata__")
-    shown = [Tensor(name, str(tensor.get("dtype")), _shape(tensor.get("shape"))) for name, tensor in named.items()]
-    said = {str(key): str(value)[:200] for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+    shown = [
+        Tensor(name, str(tensor.get("dtype")), _shape(tensor.get("shape"))) for name, tensor in named.items()
+    ]
+    said = (
+        {str(key): str(value)[:200] for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+    )
     return Tensors(shown[:_MOST_TENSORS], len(named), dict(list(said.items())[:20]))
 
 

@@ -46,8 +46,14 @@ def facts(actor: Actor, row: Repo) -> list[Fact]:
     """The lines that a card's metadata gives; repositories of this hub, if the actor may see them, are links."""
     card, plural = row.card, f"{row.type}s"
     found = [
-        Fact("Licence", [Named(name, f"/{plural}?filter=license:{name}") for name in texts(card.get("license"))]),
-        Fact("Library", [Named(row.library_name, f"/models?filter={row.library_name}")] if row.library_name else []),
+        Fact(
+            "Licence",
+            [Named(name, f"/{plural}?filter=license:{name}") for name in texts(card.get("license"))],
+        ),
+        Fact(
+            "Library",
+            [Named(row.library_name, f"/models?filter={row.library_name}")] if row.library_name else [],
+        ),
         Fact("Languages", _listed(plural, card.get("language"), "" if row.type == "model" else "language:")),
         Fact("Base model", _repos(actor, "model", card.get("base_model"))),
         Fact("Trained on", _repos(actor, "dataset", card.get("datasets"))),

@@ -41,7 +41,9 @@ def may_commit(actor: Actor, repo: RepoRow, revision: str) -> bool:
     return not is_protected or allows(actor, "repo.protect", repo)
 
 
-def save_text(actor: Actor, repo: RepoRow, revision: str, path: str, text: str, said: Said, *, was: str = "") -> Made:
+def save_text(
+    actor: Actor, repo: RepoRow, revision: str, path: str, text: str, said: Said, *, was: str = ""
+) -> Made:
     """Commits a text as the file `path`; the file `was`, if it is another, goes. Raises what `create_commit` does."""
     content = {"path": path, "encoding": "base64", "content": _base64(text.encode("utf-8", "replace"))}
     lines: list[Line] = [("file", content)]

@@ -31,7 +31,7 @@ _TITLES = {
 _ORDER = tuple(_TITLES)
 # Links between repositories, papers: many values with one use each, which a list of choices does not help to find.
 _LEFT_OUT = (
-    "base_model:", "dataset:", "arxiv:", "doi:", "datasets:", "models:", "source_datasets:", "region:", "annotations_creators:",
+    "base_model:", "dataset:", "arxiv:", "doi:", "datasets:", "models:", "source_datasets:", "region:", "annotations_creators:",  # noqa: E501
     "language_creators:", "multilinguality:", "task_ids:",
 )  # fmt: skip
 _PREFIXES = {

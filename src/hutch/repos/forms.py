@@ -62,7 +62,11 @@ def visibilities(type_: str) -> list[tuple[str, str]]:
         ("public", "Public: everybody who can reach this hub"),
         ("private", "Private: you, or the members of the organization"),
     ]
-    return [*found, ("protected", "Protected: its app is for everybody, its files are not")] if type_ == "space" else found
+    return (
+        [*found, ("protected", "Protected: its app is for everybody, its files are not")]
+        if type_ == "space"
+        else found
+    )
 
 
 class Visibility(forms.Form):
@@ -95,7 +99,7 @@ class Branches(forms.Form):
     default_branch = forms.ChoiceField(label="Default branch")
     protected = forms.CharField(
         label="Protected branches", required=False, max_length=4000,
-        help_text="One name or pattern a line, such as main or release/*. They move forward only, by pull request or by admins.",
+        help_text="One name or pattern a line, such as main or release/*. They move forward only, by pull request or by admins.",  # noqa: E501
         widget=forms.Textarea(attrs={"rows": 3, **_PLAIN}),
     )  # fmt: skip
 
@@ -150,7 +154,9 @@ class Message(forms.Form):
     def __init__(self, branch: str, *args: Any, may_commit: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ways = [("pull", "Open a pull request with this change")]
-        self.fields["way"].choices = ([("commit", f"Commit straight to {branch}")] if may_commit else []) + ways  # type: ignore[attr-defined]
+        self.fields["way"].choices = (
+            [("commit", f"Commit straight to {branch}")] if may_commit else []
+        ) + ways  # type: ignore[attr-defined]
         self.fields["way"].initial = ways[0][0] if not may_commit else "commit"
 
 
@@ -170,4 +176,6 @@ class Edit(Message):
 class Comment(forms.Form):
     """Something said about a pull request."""
 
-    text = forms.CharField(label="Comment", max_length=65_536, required=False, widget=forms.Textarea(attrs={"rows": 4}))
+    text = forms.CharField(
+        label="Comment", max_length=65_536, required=False, widget=forms.Textarea(attrs={"rows": 4})
+    )

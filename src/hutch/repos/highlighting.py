@@ -44,7 +44,7 @@ def block(code: str, language: str) -> str:
 
 def lines_of_blob(oid: str, text: str, language: str) -> list[SafeString]:
     """As `lines_of`, kept by the blob's id: contents never change."""
-    global _known_characters
+    global _known_characters  # noqa: PLW0603
     key = (oid, language)
     with _lock:
         if key in _known:

@@ -73,7 +73,7 @@ class TextLinks:
             return f"#{parts.fragment}" if parts.fragment else None
         query = (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
         if parts.path.startswith(("/", "\\")):
-            return parts.path.replace("\\", "/") + query if not parts.path[1:2] in ("/", "\\") else None
+            return parts.path.replace("\\", "/") + query if parts.path[1:2] not in ("/", "\\") else None
         return self._inside(unquote(parts.path), verb) + query
 
     def _outside(self, address: str, scheme: str, host: str, path: str, verb: str) -> str | None:

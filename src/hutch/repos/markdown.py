@@ -26,7 +26,9 @@ MAX_DEPTH = 200
 PREFIX = "c-"
 
 _KEPT_CHARACTERS = 16_000_000
-_NOT_NESTED = frozenset("area br col embed hr img input li link meta option p source td th tr track wbr".split())
+_NOT_NESTED = frozenset(
+    "area br col embed hr img input li link meta option p source td th tr track wbr".split()
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 
 _TAGS = set(
@@ -38,14 +40,16 @@ _TAGS = set(
 )
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "class", "title", "lang", "dir", "align", "role", "aria-label", "tabindex"},
-    "a": {"href", "name"}, "img": {"src", "alt", "width", "height"}, "ol": {"start", "type", "reversed"}, "li": {"value"},
+    "a": {"href", "name"}, "img": {"src", "alt", "width", "height"}, "ol": {"start", "type", "reversed"}, "li": {"value"},  # noqa: E501
     "td": {"colspan", "rowspan", "width", "height", "valign", "style"},
     "th": {"colspan", "rowspan", "width", "height", "valign", "scope", "style"},
     "video": {"src", "controls", "width", "height", "loop", "muted"}, "audio": {"src", "controls", "loop", "muted"},
     "source": {"src", "type"}, "details": {"open"}, "blockquote": {"cite"}, "q": {"cite"}, "table": {"width"},
 }  # fmt: skip
 # Only the classes that our own renderer gives: none of the page's can be put on.
-_CLASSES = re.compile(r"k-[a-z0-9]{1,4}|scroll-x|anchor|task|outside|alert|footnote(?:s|-ref|-backref|s-sep|s-list|-item)")
+_CLASSES = re.compile(
+    r"k-[a-z0-9]{1,4}|scroll-x|anchor|task|outside|alert|footnote(?:s|-ref|-backref|s-sep|s-list|-item)"
+)
 _ROLES = frozenset({"img", "region", "note"})
 _NUMBER = re.compile(r"\d{1,5}%?")
 
@@ -91,7 +95,17 @@ def _sanitised(html: str, links: TextLinks) -> str:
     return nh3.clean(
         html,
         tags=_TAGS,
-        clean_content_tags={"script", "style", "template", "noscript", "iframe", "svg", "math", "title", "textarea"},
+        clean_content_tags={
+            "script",
+            "style",
+            "template",
+            "noscript",
+            "iframe",
+            "svg",
+            "math",
+            "title",
+            "textarea",
+        },
         attributes=_ATTRIBUTES,
         attribute_filter=_Filter(links),
         filter_style_properties={"text-align"},
@@ -143,7 +157,7 @@ _kept_characters = 0
 
 def render_blob(oid: str, text: str, links: TextLinks) -> Rendered:
     """As `render`, kept by the blob's id and by where its links lead: contents never change."""
-    global _kept_characters
+    global _kept_characters  # noqa: PLW0603
     key = (f"{oid} {type(links.repo).__name__}", _plain(links))
     with _lock:
         found = _kept.get(key)
@@ -169,4 +183,6 @@ class _Name:
 
 # A row of the database must not be kept, nor compared by its key.
 def _plain(links: TextLinks) -> TextLinks:
-    return TextLinks(_Name(links.repo.type, links.repo.full_name), links.revision, links.folder, links.base_url)
+    return TextLinks(
+        _Name(links.repo.type, links.repo.full_name), links.revision, links.folder, links.base_url
+    )

@@ -70,7 +70,9 @@ def _headings(state: StateCore) -> None:
             slug = _free_slug(_text_of(inline.children or []), state.env["slugs"])
             token.attrSet("id", slug)
             anchor = Token("html_inline", "", 0)
-            anchor.content = f' <a class="anchor" href="#{escape(slug)}" aria-label="Link to this section">#</a>'
+            anchor.content = (
+                f' <a class="anchor" href="#{escape(slug)}" aria-label="Link to this section">#</a>'
+            )
             inline.children = [*(inline.children or []), anchor]
 
 

@@ -46,7 +46,7 @@ def card(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
     shown = readme(here, "", base_url(request)) if here else None
     is_empty = here is None or not (set(row.head_files) - {".gitattributes"})
     context: dict[str, Any] = {
-        "shown": shown, "is_empty": is_empty, "revision": repo.default_branch, "snippets": snippets.of(row, base_url(request)),
+        "shown": shown, "is_empty": is_empty, "revision": repo.default_branch, "snippets": snippets.of(row, base_url(request)),  # noqa: E501
         "first_push": snippets.first_push(row, base_url(request)) if is_empty else [],
         "facts": card_facts.facts(actor, row), "results": card_facts.results(row.card),
         **_gate(actor, repo), "weights": _weights(actor, repo), "total_bytes": row.git_bytes + row.lfs_bytes,
@@ -107,4 +107,3 @@ def _weights(actor: Actor, repo: RepoRow) -> dict[str, Any]:
         return info.info(actor, repo.type, repo.full_name, expand=["safetensors", "gguf"])
     except HutchError:
         return {}
-

@@ -57,7 +57,11 @@ def edit(request: HttpRequest, repo: RepoRow, revision: str, path: str) -> HttpR
         return HttpResponseRedirect(f"{links.page(repo, 'new', revision)}?path={path}")
     content = browsing.content_of(here, entry)
     if not content.is_editable or entry.pointer is not None:
-        raise BadRequest(f"{path!r} is no text that a page can edit: change it by git or by the client", field="path", value=path)
+        raise BadRequest(
+            f"{path!r} is no text that a page can edit: change it by git or by the client",
+            field="path",
+            value=path,
+        )
     return _edit(request, here, revision, path, path, content.text)
 
 
@@ -72,7 +76,9 @@ def _edit(
         path = form.cleaned_data["path"].strip()
         text = editing.as_typed(form.cleaned_data["content"], original)
         said = _said(request, form, may_commit, f"{'Update' if was else 'Create'} {path}")
-        made = _tried(form, lambda: editing.save_text(actor_of(request), here.row, revision, path, text, said, was=was))
+        made = _tried(
+            form, lambda: editing.save_text(actor_of(request), here.row, revision, path, text, said, was=was)
+        )
         if isinstance(made, Made):
             return _after(request, here.row, revision, made, path)
         stale = made
@@ -96,7 +102,8 @@ def delete(request: HttpRequest, repo: RepoRow, revision: str, path: str) -> Htt
         said = _said(request, form, may_commit, f"Delete {entry.path}")
         is_folder = entry.kind == "folder"
         made = _tried(
-            form, lambda: editing.delete(actor_of(request), repo, revision, entry.path, said, is_folder=is_folder)
+            form,
+            lambda: editing.delete(actor_of(request), repo, revision, entry.path, said, is_folder=is_folder),
         )
         if isinstance(made, Made):
             return _after(request, repo, revision, made, "")
@@ -104,7 +111,14 @@ def delete(request: HttpRequest, repo: RepoRow, revision: str, path: str) -> Htt
             form.add_error(None, "The branch has moved on meanwhile: look at it again before you delete.")
     context = revision_context(request, here, revision, entry.path, "delete")
     return repo_page(
-        request, repo, "delete_file", "files", status=400 if form.errors else 200, **context, form=form, entry=entry
+        request,
+        repo,
+        "delete_file",
+        "files",
+        status=400 if form.errors else 200,
+        **context,
+        form=form,
+        entry=entry,
     )
 
 
@@ -115,7 +129,14 @@ def preview(request: HttpRequest, repo: RepoRow, revision: str) -> HttpResponse:
     """The Markdown that is being written, as it would be shown."""
     here = at(request, repo, revision)
     text = editing.as_typed(request.POST.get("content", ""))
-    card = rendered(here, request.POST.get("path", "") or "README.md", f"preview {hash(text)}", text, base_url(request), revision)
+    card = rendered(
+        here,
+        request.POST.get("path", "") or "README.md",
+        f"preview {hash(text)}",
+        text,
+        base_url(request),
+        revision,
+    )
     name = "_preview" if request.headers.get("HX-Request") else "preview"
     if name == "_preview":
         return render(request, "repos/_preview.html", {"card": card})
@@ -163,5 +184,6 @@ def _after(request: HttpRequest, repo: RepoRow, revision: str, made: Made, path:
     if made.pull_number is not None:
         return HttpResponseRedirect(links.page(repo, "discussions", str(made.pull_number)))
     messages.success(request, "Committed.")
-    return HttpResponseRedirect(links.page(repo, "blob", revision, path) if path else links.page(repo, "tree", revision))
-
+    return HttpResponseRedirect(
+        links.page(repo, "blob", revision, path) if path else links.page(repo, "tree", revision)
+    )

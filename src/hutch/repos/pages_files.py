@@ -39,7 +39,7 @@ def tree(request: HttpRequest, repo: RepoRow, revision: str, path: str = "") -> 
         raise EntryNotFound("This folder has no such page", field="page", value=page.number)
     shown = readme(here, path, base_url(request)) if page.number == 1 else None
     return repo_page(
-        request, repo, "tree", "files", **revision_context(request, here, revision, path, "tree"), page=page, shown=shown,
+        request, repo, "tree", "files", **revision_context(request, here, revision, path, "tree"), page=page, shown=shown,  # noqa: E501
         latest=_latest(here, path),
     )  # fmt: skip
 
@@ -67,7 +67,11 @@ def _shown(request: HttpRequest, here: At, entry: Entry, content: browsing.Conte
     if content.kind in ("text", "markdown"):
         language = highlighting.language_of(entry.path)
         lines = highlighting.lines_of_blob(entry.oid, content.text, language)
-        return {"lines": lines[: browsing.MAX_LINES], "total_lines": len(lines), "plain": content.kind == "markdown"}
+        return {
+            "lines": lines[: browsing.MAX_LINES],
+            "total_lines": len(lines),
+            "plain": content.kind == "markdown",
+        }
     return {"tensors": browsing.tensors_of(here, entry)}
 
 
@@ -103,7 +107,9 @@ def revision_context(request: HttpRequest, here: At, revision: str, path: str, v
 
 
 def _latest(here: At, path: str) -> dict[str, Any] | None:
-    commit = last_commits(here.git, here.commit, [path]).get(path) if path else read_commit(here.git, here.commit)
+    commit = (
+        last_commits(here.git, here.commit, [path]).get(path) if path else read_commit(here.git, here.commit)
+    )
     return {"commit": commit, "author": reading.authors_of([commit])[commit.id]} if commit else None
 
 

@@ -24,7 +24,11 @@ def ask(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
             messages.success(request, "Your request is taken back.")
         else:
             asked = access_requests.ask(actor, repo)
-            told = "You have access now." if asked.status == "accepted" else "Your request is sent to the owners."
+            told = (
+                "You have access now."
+                if asked.status == "accepted"
+                else "Your request is sent to the owners."
+            )
             messages.success(request, told)
     except (BadRequest, NotFound) as error:
         messages.error(request, error.message)

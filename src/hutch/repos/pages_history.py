@@ -26,7 +26,9 @@ def commits(request: HttpRequest, repo: RepoRow, revision: str, path: str = "") 
     """The commits that a revision reaches, or those that changed a path, by day."""
     path = path.strip("/")
     here = at(request, repo, revision)
-    rows, following = reading.commits_page(here, path, limit=COMMITS_PAGE, cursor=request.GET.get("cursor", ""))
+    rows, following = reading.commits_page(
+        here, path, limit=COMMITS_PAGE, cursor=request.GET.get("cursor", "")
+    )
     if path and not rows:
         raise EntryNotFound(f"No commit of {revision} has {path!r}", field="path", value=path)
     context = revision_context(request, here, revision, path, "commits")

@@ -39,7 +39,7 @@ def repos(request: HttpRequest, type_: str) -> HttpResponseBase:
         "type_": type_, "nav": f"{type_}s", "wanted": wanted, "rows": page.rows, "cursor": page.cursor,
         "total": listing.filtered(visible_to(actor).filter(type=type_), wanted).count(),
         "groups": _groups(request.GET, facets.groups(actor, type_, wanted)), "chosen": _chosen(request.GET),
-        "sorts": [_Sort(name, label, _with(request.GET, sort=name), name == wanted.sort) for name, label in _SORTS.items()],
+        "sorts": [_Sort(name, label, _with(request.GET, sort=name), name == wanted.sort) for name, label in _SORTS.items()],  # noqa: E501
         "sort_label": _SORTS.get(wanted.sort, wanted.sort), "search_text": "", "kept": _kept(request.GET),
         "next_page": _with(request.GET, cursor=page.cursor) if page.cursor else "",
     }  # fmt: skip
@@ -59,7 +59,11 @@ def search(request: HttpRequest) -> HttpResponseBase:
             page = listing.find(actor, type_, wanted)
             if page.rows:
                 found.append({"type": type_, "rows": page.rows, "has_more": page.cursor is not None})
-    context = {"search_text": text, "found": found, "account": lookup.namespace_by_name(text) if text else None}
+    context = {
+        "search_text": text,
+        "found": found,
+        "account": lookup.namespace_by_name(text) if text else None,
+    }
     return render(request, "repos/search.html", context)
 
 
@@ -83,7 +87,7 @@ class _Line:
 
 def _wanted(query: QueryDict) -> Wanted:
     return Wanted(
-        author=query.get("author", ""), search=query.getlist("search"), filters=[f for f in query.getlist("filter") if f],
+        author=query.get("author", ""), search=query.getlist("search"), filters=[f for f in query.getlist("filter") if f],  # noqa: E501
         pipeline_tag=query.get("pipeline_tag", ""), sdk=query.get("sdk", ""), sort=query.get("sort", "lastModified"),
         cursor=query.get("cursor", ""), limit=PAGE,
     )  # fmt: skip
@@ -103,7 +107,9 @@ def _groups(query: QueryDict, groups: list[Group]) -> list[dict[str, Any]]:
 def _chosen(query: QueryDict) -> list[_Line]:
     keys = ("pipeline_tag", "sdk", "filter", "author", "search")
     named = [(key, value) for key in keys for value in query.getlist(key) if value]
-    return [_Line(value.removeprefix("license:"), 0, _toggled(query, key, value), True) for key, value in named]
+    return [
+        _Line(value.removeprefix("license:"), 0, _toggled(query, key, value), True) for key, value in named
+    ]
 
 
 def _toggled(query: QueryDict, key: str, value: str) -> str:
@@ -129,7 +135,9 @@ def _with(query: QueryDict, **values: str) -> str:
 
 def _kept(query: QueryDict) -> list[tuple[str, str]]:
     """What the search form sends along."""
-    return [(key, value) for key, values in query.lists() if key not in ("search", "cursor") for value in values]
+    return [
+        (key, value) for key, values in query.lists() if key not in ("search", "cursor") for value in values
+    ]
 
 
 def newest(actor: Actor, type_: str, count: int, author: str = "") -> list[Repo]:
@@ -144,5 +152,7 @@ def by_kind(actor: Actor, owner: NamespaceCard, count: int) -> list[dict[str, An
         page = listing.find(actor, type_, Wanted(author=owner.name, limit=count))
         if page.rows:
             total = visible_to(actor).filter(type=type_, namespace_id=owner.namespace_id).count()
-            shown.append({"type": type_, "rows": page.rows, "total": total, "has_more": page.cursor is not None})
+            shown.append(
+                {"type": type_, "rows": page.rows, "total": total, "has_more": page.cursor is not None}
+            )
     return shown

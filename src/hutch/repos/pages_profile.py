@@ -51,6 +51,10 @@ def _of_organization(actor: Actor, card: NamespaceCard) -> dict[str, Any]:
 
 
 def _of_user(actor: Actor, card: NamespaceCard) -> dict[str, Any]:
-    rows = [row for row in profiles.memberships(card.holder_id) if profiles.may_see_members(actor, row.organization)]
+    rows = [
+        row
+        for row in profiles.memberships(card.holder_id)
+        if profiles.may_see_members(actor, row.organization)
+    ]
     orgs = [{"name": row.organization.namespace.name, "shown": row.organization.full_name} for row in rows]
     return {"orgs": orgs, "is_me": actor.username == card.name and not actor.is_nobody}

@@ -28,7 +28,9 @@ def discussions(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
     is_open = request.GET.get("status") != "closed"
     before = request.GET.get("before", "")
     rows, following = pull_lists.page(
-        repo, is_open=is_open, before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
+        repo,
+        is_open=is_open,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None,
     )
     return repo_page(request, repo, "pulls", "pulls", rows=rows, following=following, is_open=is_open)
 
@@ -84,7 +86,9 @@ def _act(request: HttpRequest, repo: RepoRow, number: int) -> None:
     try:
         verbs.get(request.POST.get("do", ""), verbs["comment"])()
     except MergeConflict as error:
-        messages.error(request, f"Both sides changed {', '.join(error.paths[:5])}: merge the branch by git, and push.")
+        messages.error(
+            request, f"Both sides changed {', '.join(error.paths[:5])}: merge the branch by git, and push."
+        )
     except (BadRequest, Conflict, Forbidden) as error:
         messages.error(request, error.message)
 
@@ -100,9 +104,15 @@ def _events(request: HttpRequest, repo: RepoRow, pull: Pull) -> list[dict[str, A
 
 
 def _changes(request: HttpRequest, repo: RepoRow, pull: Pull) -> dict[str, Any]:
-    base = pull.merged_onto_oid if pull.status == Pull.Status.MERGED and pull.merged_onto_oid else pull.base_branch
+    base = (
+        pull.merged_onto_oid
+        if pull.status == Pull.Status.MERGED and pull.merged_onto_oid
+        else pull.base_branch
+    )
     try:
-        compared = comparing.compare(actor_of(request), repo.type, repo.full_name, f"{base}...{pulls.ref_of(pull.number)}")
+        compared = comparing.compare(
+            actor_of(request), repo.type, repo.full_name, f"{base}...{pulls.ref_of(pull.number)}"
+        )
     except NotFound as error:
         return {"problem": error.message}
     diff = diff_pages.shown(repo, comparing.changes(compared), compared.old, compared.head)

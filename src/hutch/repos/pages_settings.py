@@ -31,10 +31,14 @@ class Page:
         self.request, self.repo, self.actor = request, repo, actor_of(request)
         branches = [line.name for line in reading.refs_of(self.actor, repo.type, repo.full_name)["branches"]]
         protected = "\n".join(ref_policy.protected_patterns(repo.id))
-        self.visibility = forms.Visibility(repo.type, self._data("visibility"), initial={"visibility": repo.visibility})
+        self.visibility = forms.Visibility(
+            repo.type, self._data("visibility"), initial={"visibility": repo.visibility}
+        )
         self.gate = forms.Gate(self._data("gate"), initial={"gated": repo.gated})
         initial = {"default_branch": repo.default_branch, "protected": protected}
-        self.branches = forms.Branches(branches or [repo.default_branch], self._data("branches"), initial=initial)
+        self.branches = forms.Branches(
+            branches or [repo.default_branch], self._data("branches"), initial=initial
+        )
         self.role = forms.RepoRole(self._data("role"))
         self.move = forms.Move(self._data("move"), initial={"to_name": repo.full_name})
         self.delete = forms.Typed(repo.full_name, self._data("delete"), prefix="delete")
@@ -75,20 +79,28 @@ class Page:
         return self._done(f"The repository is {wanted} now.")
 
     def _save_gate(self) -> str:
-        settings.update_settings(self.actor, self.repo, Changes(gated=wanted_gate(self.gate.cleaned_data["gated"] or False)))
+        settings.update_settings(
+            self.actor, self.repo, Changes(gated=wanted_gate(self.gate.cleaned_data["gated"] or False))
+        )
         return self._done("Access to the files is as you chose.")
 
     def _save_branches(self) -> str:
         data = self.branches.cleaned_data
         patterns = [line.strip() for line in data["protected"].splitlines() if line.strip()]
         has_changed = patterns != ref_policy.protected_patterns(self.repo.id)
-        changes = Changes(default_branch=data["default_branch"], protected_branches=patterns if has_changed else None)
+        changes = Changes(
+            default_branch=data["default_branch"], protected_branches=patterns if has_changed else None
+        )
         settings.update_settings(self.actor, self.repo, changes)
         return self._done("The branches are as you chose.")
 
     def _save_role(self) -> str:
         data = self.role.cleaned_data
-        holder = {"team": data["holder"].strip()} if data["kind"] == "team" else {"username": data["holder"].strip()}
+        holder = (
+            {"team": data["holder"].strip()}
+            if data["kind"] == "team"
+            else {"username": data["holder"].strip()}
+        )
         teams.set_repo_role(self.actor, self.repo, role=organizations.role_of(data["role"]), **holder)
         return self._done(f"{data['holder']} has the role {data['role']} here.")
 
@@ -108,11 +120,18 @@ class Page:
             "forget-role": lambda: teams.set_repo_role(
                 self.actor, self.repo, role=Role.NO_ACCESS, **{self._kind_of_holder(): named}
             ),
-            "accept": lambda: access_requests.handle(self.actor, self.repo, status="accepted", username=named),
-            "reject": lambda: access_requests.handle(self.actor, self.repo, status="rejected", username=named),
+            "accept": lambda: access_requests.handle(
+                self.actor, self.repo, status="accepted", username=named
+            ),
+            "reject": lambda: access_requests.handle(
+                self.actor, self.repo, status="rejected", username=named
+            ),
             "grant": lambda: access_requests.grant(self.actor, self.repo, named.strip()),
             "large-files": lambda: large_files.delete_large_files(
-                self.actor, self.repo, self.request.POST.getlist("oid"), rewrite_history="rewrite" in self.request.POST
+                self.actor,
+                self.repo,
+                self.request.POST.getlist("oid"),
+                rewrite_history="rewrite" in self.request.POST,
             ),
         }
         try:
@@ -140,7 +159,7 @@ def of_repository(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
             return HttpResponseRedirect(done)
     row = full_row(repo)
     context: dict[str, Any] = {
-        "page": page, "may_protect": allows(page.actor, "repo.protect", repo), "holders": teams.repo_roles(page.actor, repo),
+        "page": page, "may_protect": allows(page.actor, "repo.protect", repo), "holders": teams.repo_roles(page.actor, repo),  # noqa: E501
         "waiting": access_requests.requests(page.actor, repo, "pending") if repo.gated else [],
         "granted": access_requests.requests(page.actor, repo, "accepted") if repo.gated else [],
         "git_bytes": row.git_bytes, "lfs_bytes": row.lfs_bytes, **_large_files(request, repo),
@@ -152,7 +171,9 @@ def _large_files(request: HttpRequest, repo: RepoRow) -> dict[str, Any]:
     text = request.GET.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     try:
-        found = large_files.list_large_files(actor_of(request), repo, before=before, limit=_LARGE_FILES_PAGE + 1)
+        found = large_files.list_large_files(
+            actor_of(request), repo, before=before, limit=_LARGE_FILES_PAGE + 1
+        )
     except GatedRepo:
         return {"large_files": []}
     shown = found[:_LARGE_FILES_PAGE]

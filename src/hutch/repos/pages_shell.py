@@ -1,4 +1,4 @@
-"""What all pages of a repository share: finding it for the visitor, its head with the tabs, and where old names lead."""
+"""What the pages of a repository share: finding it for the visitor, its head with the tabs, where old names lead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def base_url(request: HttpRequest) -> str:
     return str(request.META["hutch.scope"]["origin"].base_url)
 
 
-def of_repo(action: str = "repo.read") -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+def of_repo(
+    action: str = "repo.read",
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A page of a repository: the view gets its row in place of type and name; an old name leads to the new one."""
 
     def wrap(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -99,7 +101,9 @@ def repo_page(
 def head_of(request: HttpRequest, repo: RepoRow) -> dict[str, Any]:
     """What the head of a repository's pages shows."""
     actor, row = actor_of(request), full_row(repo)
-    owner = lookup.namespaces_by_ids([repo.namespace_id]).get(repo.namespace_id) if repo.namespace_id else None
+    owner = (
+        lookup.namespaces_by_ids([repo.namespace_id]).get(repo.namespace_id) if repo.namespace_id else None
+    )
     tags = _tags(row)
     return {
         "repo": repo, "row": row, "owner": owner, "shown_tags": tags[:_SHOWN_TAGS], "more_tags": tags[_SHOWN_TAGS:],

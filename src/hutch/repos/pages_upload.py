@@ -43,7 +43,10 @@ def _save(
     data = form.cleaned_data
     as_pull = not may_commit or data["way"] == "pull"
     try:
-        files = [Sent(editing.joined(folder, file.name or ""), file.read()) for file in request.FILES.getlist("files")]
+        files = [
+            Sent(editing.joined(folder, file.name or ""), file.read())
+            for file in request.FILES.getlist("files")
+        ]
         summary = data["summary"].strip() or _summary(files)
         said = Said(summary=summary, description=data["description"].strip(), as_pull=as_pull)
         made = editing.save_files(actor_of(request), repo, revision, files, said)

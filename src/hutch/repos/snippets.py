@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from hutch.repos.models import Repo
 
 _LIBRARIES = {
-    "transformers": 'from transformers import AutoModel, AutoTokenizer\n\ntokenizer = AutoTokenizer.from_pretrained("{id}")\n'
+    "transformers": 'from transformers import AutoModel, AutoTokenizer\n\ntokenizer = AutoTokenizer.from_pretrained("{id}")\n'  # noqa: E501
     'model = AutoModel.from_pretrained("{id}")',
     "diffusers": 'from diffusers import DiffusionPipeline\n\npipeline = DiffusionPipeline.from_pretrained("{id}")',
-    "sentence-transformers": 'from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("{id}")',
+    "sentence-transformers": 'from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("{id}")',  # noqa: E501
     "peft": 'from peft import AutoPeftModel\n\nmodel = AutoPeftModel.from_pretrained("{id}")',
     "timm": 'import timm\n\nmodel = timm.create_model("hf_hub:{id}", pretrained=True)',
 }
@@ -32,11 +32,17 @@ def of(row: Repo, base_url: str) -> list[Snippet]:
     kind = row.type
     option = "" if kind == "model" else f" --repo-type {kind}"
     argument = "" if kind == "model" else f', repo_type="{kind}"'
-    found = [Snippet("Command line", f"export HF_ENDPOINT={base_url}\nhf download {row.full_name}{option}", "bash")]
-    library = _LIBRARIES.get(row.library_name) if kind == "model" else _DATASETS if kind == "dataset" else None
+    found = [
+        Snippet("Command line", f"export HF_ENDPOINT={base_url}\nhf download {row.full_name}{option}", "bash")
+    ]
+    library = (
+        _LIBRARIES.get(row.library_name) if kind == "model" else _DATASETS if kind == "dataset" else None
+    )
     if library:
         name = row.library_name if kind == "model" else "datasets"
-        found.insert(0, Snippet(name, _with_endpoint(library.replace("{id}", row.full_name), base_url), "python"))
+        found.insert(
+            0, Snippet(name, _with_endpoint(library.replace("{id}", row.full_name), base_url), "python")
+        )
     hub = _HUB.replace("{id}", row.full_name).replace("{type}", argument)
     found.append(Snippet("huggingface_hub", _with_endpoint(hub, base_url), "python"))
     prefix = "" if kind == "model" else f"{kind}s/"
@@ -54,5 +60,5 @@ def first_push(row: Repo, base_url: str) -> list[Snippet]:
     option = "" if row.type == "model" else f" --repo-type {row.type}"
     prefix = "" if row.type == "model" else f"{row.type}s/"
     upload = f"export HF_ENDPOINT={base_url}\nhf auth login\nhf upload {row.full_name} ./my-folder .{option}"
-    clone = f"git clone {base_url}/{prefix}{row.full_name}\ncd {row.name}\ngit lfs track '*.safetensors'\ngit add .\ngit commit -m 'First files'\ngit push"
+    clone = f"git clone {base_url}/{prefix}{row.full_name}\ncd {row.name}\ngit lfs track '*.safetensors'\ngit add .\ngit commit -m 'First files'\ngit push"  # noqa: E501
     return [Snippet("Command line", upload, "bash"), Snippet("git", clone, "bash")]

@@ -1,4 +1,4 @@
-"""The addresses of repositories' pages. They come last of all: `/{name}` and `/{namespace}/{name}` fit nearly everything."""
+"""The addresses of repositories' pages. They come last: `/{name}` and `/{namespace}/{name}` fit nearly everything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _REPO = "<kindprefix:type_><repoid:name>"
 _REV = "<rev:revision>"
 _PATH = "<tail:path>"
 
-_LISTS = [path(f"{type_}s", pages_lists.repos, {"type_": type_}, name=f"{type_}s") for type_ in RepoType.values]
+_LISTS = [
+    path(f"{type_}s", pages_lists.repos, {"type_": type_}, name=f"{type_}s") for type_ in RepoType.values
+]
 _NEW = [
     path("new", pages_new.new, {"type_": "model"}, name="new_model"),
     path("new-dataset", pages_new.new, {"type_": "dataset"}, name="new_dataset"),

@@ -9,7 +9,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent / "static"
 # the served types are ours to say, not the machine's mime tables
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".png": "image/png"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".png": "image/png",
+}
 
 
 @cache

@@ -74,7 +74,9 @@ def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token: another site's, or one left open while the sign-in changed."""
-    return _answer(request, Forbidden("This form is no longer good: go back, load the page again, and send it once more"))
+    return _answer(
+        request, Forbidden("This form is no longer good: go back, load the page again, and send it once more")
+    )
 
 
 def _answer(request: HttpRequest, error: HutchError) -> HttpResponse:

@@ -35,7 +35,9 @@ def count(number: int | None) -> str:
     value = float(number or 0)
     for unit in ("", "k", "M", "B"):
         if value < 999.5 or unit == "B":
-            return f"{value:.0f}{unit}" if not unit or value >= 99.5 else f"{value:.1f}{unit}".replace(".0", "")
+            return (
+                f"{value:.0f}{unit}" if not unit or value >= 99.5 else f"{value:.1f}{unit}".replace(".0", "")
+            )
         value /= 1000
     return ""
 
@@ -64,4 +66,6 @@ def age(moment: datetime | None) -> SafeString | str:
             break
         value //= span
     text = "just now" if unit == "second" and value < 10 else f"{value} {unit}{'' if value == 1 else 's'} ago"
-    return format_html('<time datetime="{}" title="{}">{}</time>', clock.iso(moment), f"{moment:%Y-%m-%d %H:%M} UTC", text)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', clock.iso(moment), f"{moment:%Y-%m-%d %H:%M} UTC", text
+    )
