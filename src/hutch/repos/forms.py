@@ -154,9 +154,8 @@ class Message(forms.Form):
     def __init__(self, branch: str, *args: Any, may_commit: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ways = [("pull", "Open a pull request with this change")]
-        self.fields["way"].choices = (
-            [("commit", f"Commit straight to {branch}")] if may_commit else []
-        ) + ways  # type: ignore[attr-defined]
+        straight = [("commit", f"Commit straight to {branch}")] if may_commit else []
+        self.fields["way"].choices = straight + ways  # type: ignore[attr-defined]
         self.fields["way"].initial = ways[0][0] if not may_commit else "commit"
 
 

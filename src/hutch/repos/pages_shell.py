@@ -26,7 +26,7 @@ _TOLD_ELSEWHERE = ("license:", "base_model:", "dataset:", "datasets:", "models:"
 
 def actor_of(request: HttpRequest) -> Actor:
     """Whoever makes the request."""
-    return request.actor  # type: ignore[attr-defined, no-any-return]
+    return request.actor  # type: ignore[attr-defined]
 
 
 def base_url(request: HttpRequest) -> str:
