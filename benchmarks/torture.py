@@ -139,6 +139,7 @@ class Torture:
         for writer in self.writers:
             writer.join(timeout=REST_LIMIT_S)
         self.hub.stop()
+        self.verdict.http.close()
         self.run.ledger.close()
 
     def summary(self) -> str:

@@ -62,6 +62,7 @@ class Writer(threading.Thread):
                     time.sleep(0.2)
             finally:
                 self.gate.leave()
+        self.http.close()
 
     def step(self) -> None:
         """One write, or a few that belong together."""

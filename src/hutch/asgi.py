@@ -75,7 +75,10 @@ async def _guarded(handler: wires.Handler, scope: Scope, receive: Receive, send:
         nonlocal started
         if message["type"] == "http.response.start":
             started = True
-            message["headers"] = [*message.get("headers", []), (b"x-request-id", scope["request_id"].encode("latin-1"))]
+            message["headers"] = [
+                *message.get("headers", []),
+                (b"x-request-id", scope["request_id"].encode("latin-1")),
+            ]
         await send(message)
 
     try:
@@ -86,7 +89,9 @@ async def _guarded(handler: wires.Handler, scope: Scope, receive: Receive, send:
             raise
         await _refuse(error, scope, watched)
     except Exception as error:
-        log.exception("%s %s failed (request %s)", scope["method"], scope["routing_path"], scope["request_id"])
+        log.exception(
+            "%s %s failed (request %s)", scope["method"], scope["routing_path"], scope["request_id"]
+        )
         if started:
             raise
         told = full_disk.named(error) or HutchError("The server failed to answer; its log names this request")

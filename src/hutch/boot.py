@@ -19,9 +19,13 @@ on_stop: list[Callable[[], Awaitable[None]]] = []
 def setup() -> None:
     """Makes the data folder and sets Django up; safe to call twice."""
     current().data.mkdir(mode=0o750, parents=True, exist_ok=True)  # private repositories lie there in clear
-    logging.basicConfig(level=current().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=current().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hutch.djangoconf")
-    if not apps.loading:  # a room's `ready` may import this module while Django is being set up by another hand
+    if (
+        not apps.loading
+    ):  # a room's `ready` may import this module while Django is being set up by another hand
         django.setup()
 
 

@@ -130,7 +130,8 @@ ACCOUNT_ADAPTER = "hutch.accounts.identity.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _settings.smtp_url else "none"
 ACCOUNT_RATE_LIMITS = {
     "login": "300/m/ip",  # a whole office may come from one address
-    "login_failed": f"{_settings.rate_limit_attempts}/5m/key,{_settings.rate_limit_attempts * 5}/5m/ip"}
+    "login_failed": f"{_settings.rate_limit_attempts}/5m/key,{_settings.rate_limit_attempts * 5}/5m/ip",
+}
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_PRESERVE_USERNAME_CASING = True

@@ -16,10 +16,13 @@ from hutch.cas import wire as cas_wire
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
-from hutch.repos import api_info, api_lists, api_read, lfs_wire
 from hutch.repos import wire as repos_wire
-from hutch.repos import writing
-from hutch.repos.uploads_api import router as uploads_router
+from hutch.repos.api import info as api_info
+from hutch.repos.api import lists as api_lists
+from hutch.repos.api import read as api_read
+from hutch.repos.api import writing
+from hutch.repos.api.uploads import router as uploads_router
+from hutch.repos.wires import lfs_wire
 from hutch.web import wire as web_wire
 
 converters.install()
@@ -38,7 +41,9 @@ WIRES: list[Route] = [
     *repos_wire.ROUTES,
 ]
 
-api = NinjaAPI(title="Hutch", version=__version__, urls_namespace="api", docs_url=None, openapi_url="/api/openapi.json")
+api = NinjaAPI(
+    title="Hutch", version=__version__, urls_namespace="api", docs_url=None, openapi_url="/api/openapi.json"
+)
 
 
 @api.exception_handler(HutchError)
@@ -64,7 +69,9 @@ for _router in (api_lists.router, api_read.router, api_info.router, api_info.rou
     api.add_router("", _router)
 
 urlpatterns = [
-    path("", include("hutch.web.urls")),  # before the API, which answers at its own root that there is nothing
+    path(
+        "", include("hutch.web.urls")
+    ),  # before the API, which answers at its own root that there is nothing
     path("", api.urls),
     path("", include("hutch.accounts.urls")),
     path("", include("hutch.repos.urls")),  # its last addresses fit nearly everything

@@ -33,34 +33,64 @@ def _doc(default: Any, text: str) -> Any:
 class Settings:
     """Every setting of Hutch. Sizes are bytes, times are seconds, lists are comma-separated in the environment."""
 
-    data: Path = _doc(Path("data"), "Folder of everything that Hutch keeps: database, repositories, large objects, secrets.")
+    data: Path = _doc(
+        Path("data"), "Folder of everything that Hutch keeps: database, repositories, large objects, secrets."
+    )
     host: str = _doc("127.0.0.1", "Address to listen on.")
     port: int = _doc(8000, "Port to listen on; 0 takes a free one.")
-    database_url: str = _doc("", "`postgresql://user:password@host/name`; empty is SQLite in the data folder.")
-    public_url: str = _doc("", "Address of this hub as its users see it; empty is `http://host:port`. Used in links for requests whose Host is not allowed.")
-    allowed_hosts: tuple[str, ...] = _doc((), "Host names beside loopback and that of `public_url` that may stand in answers' links.")
-    trusted_proxies: tuple[str, ...] = _doc((), "Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed.")
+    database_url: str = _doc(
+        "", "`postgresql://user:password@host/name`; empty is SQLite in the data folder."
+    )
+    public_url: str = _doc(
+        "",
+        "Address of this hub as its users see it; empty is `http://host:port`. Used in links for requests whose Host is not allowed.",
+    )
+    allowed_hosts: tuple[str, ...] = _doc(
+        (), "Host names beside loopback and that of `public_url` that may stand in answers' links."
+    )
+    trusted_proxies: tuple[str, ...] = _doc(
+        (), "Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed."
+    )
     tls_cert: Path | None = _doc(None, "Certificate file (PEM); with `tls_key` the server speaks TLS itself.")
     tls_key: Path | None = _doc(None, "Private key file (PEM, PKCS#8) of `tls_cert`.")
-    require_sign_in: bool = _doc(False, "If on, nothing is readable without signing in, public things included.")
-    open_sign_up: bool = _doc(False, "If on, anyone may create an account; otherwise by invitation or an administrator.")
+    require_sign_in: bool = _doc(
+        False, "If on, nothing is readable without signing in, public things included."
+    )
+    open_sign_up: bool = _doc(
+        False, "If on, anyone may create an account; otherwise by invitation or an administrator."
+    )
     site_name: str = _doc("Hutch", "Name shown in the pages' head.")
-    smtp_url: str = _doc("", "`smtp://user:password@host:587?tls=starttls` (or `smtps://`); empty: no mail is sent, an administrator hands out links.")
+    smtp_url: str = _doc(
+        "",
+        "`smtp://user:password@host:587?tls=starttls` (or `smtps://`); empty: no mail is sent, an administrator hands out links.",
+    )
     mail_from: str = _doc("hutch@localhost", "Sender of mails.")
     max_request_bytes: int = _doc(64 << 20, "Largest body of an ordinary request.")
-    max_commit_bytes: int = _doc(2 << 30, "Largest body of one commit request (its small files travel inside).")
+    max_commit_bytes: int = _doc(
+        2 << 30, "Largest body of one commit request (its small files travel inside)."
+    )
     max_push_bytes: int = _doc(8 << 30, "Largest pack of one git push.")
     max_file_bytes: int = _doc(1 << 40, "Largest single file.")
-    regular_file_bytes: int = _doc(10 << 20, "Files from this size on go to large-object storage whatever their name; smaller ones by `.gitattributes`.")
+    regular_file_bytes: int = _doc(
+        10 << 20,
+        "Files from this size on go to large-object storage whatever their name; smaller ones by `.gitattributes`.",
+    )
     namespace_quota_bytes: int = _doc(0, "Bytes that one namespace may store; 0 is no limit.")
     part_bytes: int = _doc(64 << 20, "Size of a part of a multipart upload.")
     multipart_from_bytes: int = _doc(128 << 20, "Uploads from this size on are sent in parts.")
     signed_url_s: int = _doc(6 * 3600, "How long a signed upload or download address is good.")
     staging_keep_s: int = _doc(7 * 86400, "How long an unfinished upload is kept for resuming.")
-    rate_limit_attempts: int = _doc(10, "Failed sign-ins for one account and address in five minutes before further ones are refused.")
-    job_workers: int = _doc(2, "Threads of the server that run background jobs; 0 leaves them to `hutch worker`.")
+    rate_limit_attempts: int = _doc(
+        10, "Failed sign-ins for one account and address in five minutes before further ones are refused."
+    )
+    job_workers: int = _doc(
+        2, "Threads of the server that run background jobs; 0 leaves them to `hutch worker`."
+    )
     log_level: str = _doc("info", "debug, info, warning or error.")
-    fault: str = _doc("", "For the torture run only: a fault point (`name`, or `name:n` for its nth passing) at which the server kills itself.")
+    fault: str = _doc(
+        "",
+        "For the torture run only: a fault point (`name`, or `name:n` for its nth passing) at which the server kills itself.",
+    )
 
     @property
     def url(self) -> str:
@@ -93,14 +123,20 @@ def load(environment: dict[str, str]) -> Settings:
     values: dict[str, Any] = {"data": data}
     for key, value in _file(data / "hutch.toml").items():
         if key == "data":
-            raise BadRequest("hutch.toml lies in the data folder and cannot name another", field="data", value=value)
+            raise BadRequest(
+                "hutch.toml lies in the data folder and cannot name another", field="data", value=value
+            )
         values[key] = _parse(key, value, "hutch.toml")
     for key in HINTS:
         text = environment.get(f"HUTCH_{key.upper()}")
         if text is not None and key != "data":
             values[key] = _parse(key, text, f"HUTCH_{key.upper()}")
     for name in environment:
-        if name.startswith("HUTCH_") and name.removeprefix("HUTCH_").lower() not in HINTS and not name.startswith("HUTCH_TEST_"):
+        if (
+            name.startswith("HUTCH_")
+            and name.removeprefix("HUTCH_").lower() not in HINTS
+            and not name.startswith("HUTCH_TEST_")
+        ):
             _log.warning("there is no setting for the variable %s", name)
     settings = replace(Settings(), **values)
     _check(settings)
@@ -138,13 +174,30 @@ def _parse(key: str, value: Any, source: str) -> Any:
     try:
         return _convert(hint, value)
     except (ValueError, TypeError) as error:
-        raise BadRequest(f"{source}: {value!r} does not fit the setting {key}", field=key, value=value) from error
+        raise BadRequest(
+            f"{source}: {value!r} does not fit the setting {key}", field=key, value=value
+        ) from error
 
 
 def _convert(hint: Any, value: Any) -> Any:
     if hint is bool:
-        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-        return value if isinstance(value, bool) else words.get(str(value).lower()) if str(value).lower() in words else _raise()
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        return (
+            value
+            if isinstance(value, bool)
+            else words.get(str(value).lower())
+            if str(value).lower() in words
+            else _raise()
+        )
     if isinstance(value, bool | float | dict) or (isinstance(value, list) and hint != tuple[str, ...]):
         raise TypeError
     if hint is int:
@@ -166,9 +219,13 @@ def _check(settings: Settings) -> None:
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise BadRequest("tls_cert and tls_key must be set together", field="tls_cert")
     if settings.port > _LAST_PORT:
-        raise BadRequest(f"port must be at most {_LAST_PORT}", field="port", value=settings.port, limit=_LAST_PORT)
+        raise BadRequest(
+            f"port must be at most {_LAST_PORT}", field="port", value=settings.port, limit=_LAST_PORT
+        )
     if settings.log_level.lower() not in _LOG_LEVELS:
-        raise BadRequest(f"log_level must be one of {', '.join(_LOG_LEVELS)}", field="log_level", value=settings.log_level)
+        raise BadRequest(
+            f"log_level must be one of {', '.join(_LOG_LEVELS)}", field="log_level", value=settings.log_level
+        )
     for key, text, schemes in (
         ("public_url", settings.public_url, ("http", "https")),
         ("database_url", settings.database_url, ("postgresql", "postgres")),
@@ -209,5 +266,7 @@ def _secret(path: Path) -> bytes:
         os.unlink(staged)
     key = path.read_bytes()
     if len(key) < _SECRET_BYTES:
-        raise BadRequest(f"{path} holds {len(key)} bytes; a key has {_SECRET_BYTES}", field="secret", limit=_SECRET_BYTES)
+        raise BadRequest(
+            f"{path} holds {len(key)} bytes; a key has {_SECRET_BYTES}", field="secret", limit=_SECRET_BYTES
+        )
     return key

@@ -31,14 +31,17 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     "card": lambda w: _json({"content": "---\nlicense: mit\n---\n"}),
     "ls_refs": lambda w: (b"0014command=ls-refs\n0000", "application/x-git-upload-pack-request"),
     "flush": lambda w: (b"0000", "application/x-git-receive-pack-request"),
-    "batch_download": lambda w: _json({"operation": "download", "objects": [{"oid": w["oid"], "size": int(w["size"])}]}),
+    "batch_download": lambda w: _json(
+        {"operation": "download", "objects": [{"oid": w["oid"], "size": int(w["size"])}]}
+    ),
     "batch_upload": lambda w: _json({"operation": "upload", "objects": [{"oid": UNKNOWN, "size": 5}]}),
     "lock": lambda w: _json({"path": f"locked-{w['n']}"}),
     "paths": lambda w: (urlencode({"paths": w["file"]}).encode(), FORM),
     "upload": lambda w: _json({"path": "film.mp4", "size": 1000, "fingerprint": "film"}),
     "preupload": lambda w: _json({"files": [{"path": "a.txt", "size": 3, "sample": "YWJj"}]}),
     "commit": lambda w: _lines(
-        ("header", {"summary": "Add"}), ("file", {"path": f"new-{w['n']}.txt", "content": "bmV3", "encoding": "base64"})
+        ("header", {"summary": "Add"}),
+        ("file", {"path": f"new-{w['n']}.txt", "content": "bmV3", "encoding": "base64"}),
     ),
     "tag": lambda w: _json({"tag": f"made-{w['n']}"}),
     "default_branch": lambda w: _json({"defaultBranch": "main"}),
@@ -55,7 +58,9 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     "handle": lambda w: _json({"status": "accepted", "user": "dora"}),
     "grant": lambda w: _json({"user": "nobody-of-that-name"}),
     "delete": lambda w: _json({"type": w["type"], "organization": w["namespace"], "name": w["name"]}),
-    "move": lambda w: _json({"type": w["type"], "fromRepo": w["repo"], "toRepo": f"{w['namespace']}/moved-{w['n']}"}),
+    "move": lambda w: _json(
+        {"type": w["type"], "fromRepo": w["repo"], "toRepo": f"{w['namespace']}/moved-{w['n']}"}
+    ),
     "create": lambda w: _json({"name": f"created-{w['n']}", "private": True}),
     "create_in_acme": lambda w: _json({"organization": "acme", "name": f"created-{w['n']}", "private": True}),
     "create_bare": lambda w: _json({"organization": "", "name": f"bare{w['n']}", "private": True}),
@@ -63,11 +68,17 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     "leaked": lambda w: _json({"token": "hf_unknown"}),
     "new_token": lambda w: _json({"displayName": f"made-{w['n']}", "role": "read"}),
     "form_client": lambda w: _form(client_id="client"),
-    "form_grant": lambda w: _form(client_id="client", grant_type="refresh_token", refresh_token="hf_refresh_x"),
+    "form_grant": lambda w: _form(
+        client_id="client", grant_type="refresh_token", refresh_token="hf_refresh_x"
+    ),
     "form_token": lambda w: _form(token="hf_unknown"),
     "form_repo": lambda w: _form(name=f"page-{w['n']}", namespace=w["me"], license="", visibility="private"),
-    "form_space": lambda w: _form(name=f"page-{w['n']}", namespace=w["me"], license="", visibility="private", sdk="static"),
-    "form_edit": lambda w: _form(path=f"page-{w['n']}.txt", content=f"text {w['n']}", way="pull", parent=w["sha"]),
+    "form_space": lambda w: _form(
+        name=f"page-{w['n']}", namespace=w["me"], license="", visibility="private", sdk="static"
+    ),
+    "form_edit": lambda w: _form(
+        path=f"page-{w['n']}.txt", content=f"text {w['n']}", way="pull", parent=w["sha"]
+    ),
     "form_message": lambda w: _form(summary="", way="pull"),
     "form_preview": lambda w: _form(content="# Title", path="README.md"),
     "form_pull": lambda w: _form(base="main", head=f"i-{w['name'][2:]}-branch", title="A pull"),

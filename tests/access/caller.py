@@ -29,7 +29,11 @@ class Answer:
     @property
     def seen(self) -> dict[str, str | int]:
         """All of it but what the connection adds: two answers with the same `seen` cannot be told apart."""
-        kept = {name: _MASKED.sub("", value) for name, value in self.headers.items() if name not in ("date", "connection")}
+        kept = {
+            name: _MASKED.sub("", value)
+            for name, value in self.headers.items()
+            if name not in ("date", "connection")
+        }
         return {"status": self.status, "body": _MASKED.sub("", self.body.decode("latin-1")), **kept}
 
 

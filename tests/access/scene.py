@@ -17,15 +17,17 @@ from urllib.parse import urlencode
 
 import psycopg
 
+from tests.acceptance.hub import PASSWORD, Hub
 from tests.access.bodies import BODIES, FORM
 from tests.access.caller import Answer, Caller
 from tests.access.table import NOBODY, SESSION, THINGS, Row
-from tests.acceptance.hub import PASSWORD, Hub
 
 _CHILD = Path(__file__).with_name("scene_child.py")
 _numbers = itertools.count(1)
 # Rows that time or a look alone may change.
-_RESTLESS = re.compile(r"django_session|core_|sqlite_sequence|usersessions|accounts_user\.last_login|last_used_at|\.downloads$|download")
+_RESTLESS = re.compile(
+    r"django_session|core_|sqlite_sequence|usersessions|accounts_user\.last_login|last_used_at|\.downloads$|download"
+)
 
 
 @dataclass
@@ -163,7 +165,9 @@ def _rows(hub: Hub) -> dict[str, Any]:
     if url:
         listed = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         with psycopg.connect(url) as database:
-            return _tables(lambda sql: (c := database.execute(sql), [d[0] for d in c.description or []]), listed)
+            return _tables(
+                lambda sql: (c := database.execute(sql), [d[0] for d in c.description or []]), listed
+            )
     with closing(sqlite3.connect(f"file:{hub.data / 'hutch.sqlite3'}?mode=ro", uri=True)) as lite:
         listed = "SELECT name FROM sqlite_master WHERE type = 'table'"
         return _tables(lambda sql: (c := lite.execute(sql), [d[0] for d in c.description or []]), listed)
@@ -174,7 +178,7 @@ def _tables(select: Callable[[str], tuple[Any, list[str]]], listed: str) -> dict
     for (table,) in select(listed)[0].fetchall():
         if _RESTLESS.search(table):
             continue
-        cursor, columns = select(f'SELECT * FROM "{table}"')  # noqa: S608
+        cursor, columns = select(f'SELECT * FROM "{table}"')
         kept = [at for at, column in enumerate(columns) if not _RESTLESS.search(f"{table}.{column}")]
         found[table] = sorted(repr([row[at] for at in kept]) for row in cursor.fetchall())
     return found
@@ -183,6 +187,8 @@ def _tables(select: Callable[[str], tuple[Any, list[str]]], listed: str) -> dict
 def _refs(folder: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(folder.glob("*/*.git")):
-        done = subprocess.run(["git", "--git-dir", path, "for-each-ref"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", "--git-dir", path, "for-each-ref"], capture_output=True, text=True, check=True
+        )
         found[path.name] = (done.stdout, (path / "HEAD").read_text())
     return found

@@ -20,7 +20,8 @@ from hutch.accounts.models import AccessToken, User  # noqa: E402
 from hutch.cas import service as cas  # noqa: E402
 from hutch.core import clock  # noqa: E402
 from hutch.core.permissions import Actor, Grant, Role  # noqa: E402
-from hutch.repos import branches, commits, service  # noqa: E402
+from hutch.repos import service
+from hutch.repos.changes import branches, commits
 from hutch.repos.lookup import RepoRow, find_repo  # noqa: E402
 
 ROLES = {
@@ -77,7 +78,9 @@ def fill(marker: str, type_: str, creator: str, namespace: str, visibility: str,
 
 
 for name in ("olive", "sam", "cal", "root", *ROLES):
-    users.create_user(operator, name, password=sys.argv[3] if name in ("olive", "wim") else None, is_admin=name == "root")
+    users.create_user(
+        operator, name, password=sys.argv[3] if name in ("olive", "wim") else None, is_admin=name == "root"
+    )
 organizations.create_organization(operator, "acme", members=list(ROLES.items()))
 organizations.change_organization(operator, "acme", members_are_public=False)
 for marker, (type_, creator, namespace, visibility, gate) in THINGS.items():
@@ -89,12 +92,17 @@ teams.set_repo_role(
     operator, find_repo(operator, "model", "acme/n-orgprivate", "repo.view"), role=Role.WRITE, team="readers"
 )
 teams.set_repo_role(
-    operator, find_repo(operator, "dataset", "olive/n-userprivate", "repo.view"), role=Role.READ, username="cal"
+    operator,
+    find_repo(operator, "dataset", "olive/n-userprivate", "repo.view"),
+    role=Role.READ,
+    username="cal",
 )
 
 made = {name: token(name) for name in ("olive", "sam", "cal", "root", *ROLES)}
 made["olive-read"] = token("olive", "read", "read")
-made["olive-reads-one"] = token("olive", "one", "fineGrained", ("dataset:olive/n-userprivate", "repo.content.read"))
+made["olive-reads-one"] = token(
+    "olive", "one", "fineGrained", ("dataset:olive/n-userprivate", "repo.content.read")
+)
 made["olive-writes-other"] = token("olive", "other", "fineGrained", ("model:olive/other", "repo.write"))
 made["olive-nothing"] = token("olive", "nothing", "fineGrained")
 made["ada-reads-org"] = token("ada", "org", "fineGrained", ("org:acme", "repo.content.read org.read"))
@@ -103,7 +111,9 @@ made["root-read"] = token("root", "read", "read")
 made["revoked"] = token("olive", "revoked")
 tokens.revoke_token(operator, "olive", name="revoked")
 made["expired"] = token("olive", "expired")
-AccessToken.objects.filter(user__username="olive", name="expired").update(expires_at=clock.now() - timedelta(seconds=1))
+AccessToken.objects.filter(user__username="olive", name="expired").update(
+    expires_at=clock.now() - timedelta(seconds=1)
+)
 made["disabled"] = token("dora", "disabled")
 users.disable_user(operator, "dora")
 del made["dora"]

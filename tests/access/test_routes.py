@@ -63,9 +63,14 @@ def test_reading_and_refusals_are_as_the_table_says(scene: Scene, actor: str) ->
             continue
         answer, sent = scene.ask(actor, row, thing)
         if answer.status not in wanted.statuses:
-            wrong.append(f"{row} on {thing}: {answer.status}, not {set(wanted.statuses)}: {answer.body[:200]!r}")
+            wrong.append(
+                f"{row} on {thing}: {answer.status}, not {set(wanted.statuses)}: {answer.body[:200]!r}"
+            )
         if wanted.is_hidden:
-            wrong += [f"{row} on {thing} is told from a missing one by {other}" for other in tells(scene, actor, row, thing)]
+            wrong += [
+                f"{row} on {thing} is told from a missing one by {other}"
+                for other in tells(scene, actor, row, thing)
+            ]
         told = [word for word in secrets_of(actor, sent) if word.encode() in answer.body]
         if told:
             wrong.append(f"{row} on {thing} tells {told}")
@@ -82,7 +87,9 @@ def test_rights_that_are_held_can_be_used(scene: Scene, actor: str) -> None:
             continue
         answer, sent = scene.ask(actor, row, thing, name=scene.copy(thing) if row.is_on_copy else "")
         if answer.status not in wanted.statuses:
-            wrong.append(f"{row} on {thing}: {answer.status}, not {set(wanted.statuses)}: {answer.body[:300]!r}")
+            wrong.append(
+                f"{row} on {thing}: {answer.status}, not {set(wanted.statuses)}: {answer.body[:300]!r}"
+            )
         told = [word for word in secrets_of(actor, sent) if word.encode() in answer.body]
         if told:
             wrong.append(f"{row} on {thing} tells {told}")

@@ -7,15 +7,16 @@ import os
 import signal
 import sys
 
-import hutch.boot  # noqa: F401, I001 - sets Django up before any room is imported
+import hutch.boot
 import hutch.routes  # noqa: F401
 from hutch.accounts import actors
 from hutch.accounts.models import Namespace, User
 from hutch.core.database import migrate
 from hutch.git import repository
 from hutch.git.refs import read_ref
-from hutch.repos import folders, refs, service
-from hutch.repos.commits import create_commit
+from hutch.repos import folders, service
+from hutch.repos.changes import refs
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.lookup import find_repo
 from hutch.repos.models import RefIntent, Repo
 from hutch.storage import faults

@@ -16,7 +16,7 @@ from hutch.accounts import tokens
 from hutch.accounts.models import User
 from hutch.core import threads
 from hutch.core.permissions import Actor
-from hutch.repos.commits import create_commit
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.lookup import RepoRow
 from tests.repos.commit_body import body as body_of
 from tests.repos.commit_body import file, header, upload

@@ -13,8 +13,9 @@ from hutch.core.permissions import Actor
 from hutch.git import process, repository
 from hutch.git.errors import InvalidRefName, RefConflict
 from hutch.git.refs import read_ref
-from hutch.repos import branches, settings
-from hutch.repos.commits import create_commit
+from hutch.repos import settings
+from hutch.repos.changes import branches
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import ProtectedBranch
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import Repo

@@ -11,8 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hutch.repos import card_checks, card_tags, front_matter
-from hutch.repos.front_matter import FrontMatterError
+from hutch.repos.cards import checks as card_checks
+from hutch.repos.cards import front_matter
+from hutch.repos.cards import tags as card_tags
+from hutch.repos.cards.front_matter import FrontMatterError
 
 BOMB = "---\n" + "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)

@@ -16,7 +16,7 @@ from hutch.core.permissions import Actor
 from hutch.git import repository
 from hutch.git.errors import PathCollision
 from hutch.git.refs import read_ref
-from hutch.repos.commits import create_commit
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import InvalidCommit, QuotaExceeded
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import RefIntent, Repo

@@ -22,7 +22,7 @@ from hutch.core.permissions import NOBODY, Actor, Role
 from hutch.git import repository
 from hutch.git.pointers import Pointer, render
 from hutch.git.refs import read_ref
-from hutch.repos.commits import create_commit
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import InvalidCommit
 from hutch.repos.lookup import RepoRow, repo_by_id
 from hutch.repos.models import Pull, RefIntent, Repo

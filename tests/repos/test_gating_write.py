@@ -11,7 +11,7 @@ from hutch.cas.errors import MissingObjects
 from hutch.core.errors import Unauthorized
 from hutch.core.permissions import NOBODY, Actor, Role
 from hutch.repos import access_requests
-from hutch.repos.commits import create_commit
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import GatedForNobody, GatedRepo
 from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.models import AccessRequest

@@ -12,8 +12,8 @@ import pytest
 from hutch.core.permissions import Actor
 from hutch.git import repository
 from hutch.git.refs import list_refs
+from hutch.repos.changes.pulls import open_pull
 from hutch.repos.lookup import RepoRow
-from hutch.repos.pulls import open_pull
 from tests.repos.door import Told, ask, close_connections, commit_files, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutch.repos import highlighting
+from hutch.repos.pages import highlighting
 
 
 def plain(line: str) -> str:

@@ -12,10 +12,10 @@ import pytest
 
 from hutch.core.permissions import Actor
 from hutch.git.refs import RefUpdate
-from hutch.repos import refs
-from hutch.repos.info import ALLOWED
+from hutch.repos.changes import refs
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import Repo
+from hutch.repos.reading.info import ALLOWED
 from tests.repos.conftest import Api
 from tests.repos.door import commit_files
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutch.repos.links import TextLinks
-from hutch.repos.markdown import MAX_DEPTH, render, render_blob
+from hutch.repos.pages.links import TextLinks
+from hutch.repos.pages.markdown import MAX_DEPTH, render, render_blob
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from hutch.core.errors import BadRequest, Forbidden, HutchError, RevisionNotFoun
 from hutch.core.permissions import Actor
 from hutch.git import attributes
 from hutch.git.process import environment
-from hutch.repos import tracking
-from hutch.repos.commits import create_commit
-from hutch.repos.ignore_rules import IgnoreRules
+from hutch.repos.changes import tracking
+from hutch.repos.changes.commits import create_commit
+from hutch.repos.changes.ignore_rules import IgnoreRules
+from hutch.repos.changes.preupload import MAX_FILES, Planned, is_binary, preupload
 from hutch.repos.lookup import RepoRow
-from hutch.repos.preupload import MAX_FILES, Planned, is_binary, preupload
 from tests.repos.commit_body import HEADER, body, content, file, large, upload
 
 Make = Callable[..., RepoRow]

@@ -12,8 +12,8 @@ from hutch.core.models import StoredEvent
 from hutch.core.permissions import NOBODY, Actor
 from hutch.git import process, repository
 from hutch.git.refs import read_ref
-from hutch.repos import pulls, refs
-from hutch.repos.commits import create_commit
+from hutch.repos.changes import pulls, refs
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import MergeConflict
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import Pull, Repo

@@ -15,7 +15,7 @@ from hutch.core.permissions import NOBODY, Actor
 from hutch.git.objects import hash_object
 from hutch.git.pointers import Pointer, render
 from hutch.git.refs import RefUpdate
-from hutch.repos import refs
+from hutch.repos.changes import refs
 from hutch.repos.lookup import RepoRow
 from tests.repos.commit_body import deleted
 from tests.repos.conftest import Answer, Api

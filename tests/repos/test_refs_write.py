@@ -15,8 +15,9 @@ from hutch.core.permissions import Actor, Role
 from hutch.git import process, repository
 from hutch.git.errors import InvalidRefName
 from hutch.git.refs import RefUpdate, read_ref
-from hutch.repos import jobs, refs, settings
-from hutch.repos.commits import create_commit
+from hutch.repos import jobs, settings
+from hutch.repos.changes import refs
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import ProtectedBranch, RefBusy
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import RefIntent, Repo

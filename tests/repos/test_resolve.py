@@ -15,9 +15,11 @@ from hutch.core.permissions import Actor, Role
 from hutch.git import process
 from hutch.git.objects import hash_object
 from hutch.git.refs import RefUpdate
-from hutch.repos import download_counts, refs, service
+from hutch.repos import service
+from hutch.repos.changes import refs
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import Repo
+from hutch.repos.wires import download_counts
 from tests.repos.door import ask, close_connections, commit_files, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,8 +12,9 @@ from hutch.core.errors import BadRequest, Conflict, Forbidden, RepoNotFound, Una
 from hutch.core.permissions import NOBODY, Actor, Role
 from hutch.git import process, repository
 from hutch.git.refs import read_ref
-from hutch.repos import branches, duplicating, large_files, service, settings, storage_list
-from hutch.repos.commits import create_commit
+from hutch.repos import duplicating, service, settings, storage_list
+from hutch.repos.changes import branches, large_files
+from hutch.repos.changes.commits import create_commit
 from hutch.repos.errors import InvalidName, QuotaExceeded, RepoExists
 from hutch.repos.lookup import RepoRow, find_repo, repo_by_id
 from hutch.repos.models import Repo, RepoRedirect

@@ -11,11 +11,15 @@ from hutch.command.root import cli, prepare
 
 @cli.command()
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 8000; 0 takes a free one).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on (default 8000; 0 takes a free one)."
+)
 @click.option("--data", type=click.Path(file_okay=False), help="The data folder (default ./data).")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="Certificate file (PEM).")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Private key file (PEM).")
-def serve(host: str | None, port: int | None, data: str | None, tls_cert: str | None, tls_key: str | None) -> None:
+def serve(
+    host: str | None, port: int | None, data: str | None, tls_cert: str | None, tls_key: str | None
+) -> None:
     """Serve the hub."""
     from hutch import settings
 

@@ -22,8 +22,8 @@ class ReposConfig(AppConfig):
         """Tells accounts what is theirs here, and has the start settle what a crash left."""
         from hutch.accounts.names import occupied
         from hutch.accounts.profiles import counters
-        from hutch.repos.listing import counts
         from hutch.repos.names import is_one_segment_name
+        from hutch.repos.reading.listing import counts
 
         occupied.append(is_one_segment_name)
         counters.append(counts)
@@ -36,7 +36,8 @@ async def _settle() -> None:
 
 
 def _settle_now() -> None:
-    from hutch.repos import folders, refs
+    from hutch.repos import folders
+    from hutch.repos.changes import refs
 
     moves, swept = refs.recover(), folders.sweep()
     if moves or swept:
@@ -45,12 +46,12 @@ def _settle_now() -> None:
 
 # Imported late: the wires need Django set up.
 async def _begin_counting() -> None:
-    from hutch.repos import resolve_wire
+    from hutch.repos.wires import resolve_wire
 
     await resolve_wire.begin_counting()
 
 
 async def _end_counting() -> None:
-    from hutch.repos import resolve_wire
+    from hutch.repos.wires import resolve_wire
 
     await resolve_wire.end_counting()

@@ -19,9 +19,9 @@ from hutch.git.check import FoundPointer
 from hutch.git.errors import GitFailed
 from hutch.git.refs import HEADS, PULL_REQUESTS
 from hutch.repos import accounting, folders
+from hutch.repos.changes.refs import INTENT_LEASE
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id
 from hutch.repos.models import Pull, RefIntent, Repo
-from hutch.repos.refs import INTENT_LEASE
 
 # What is seen amid a push or a repack is looked at again before it is called damage.
 _SECOND_LOOK_S = 1.0

@@ -12,7 +12,7 @@ from django.db import connection
 from hutch.core.errors import NotFound, RepoNotFound
 from hutch.core.permissions import Actor, allows, require
 from hutch.repos import gating
-from hutch.repos import permissions as _permissions  # noqa: F401  (registers the actions)
+from hutch.repos import permissions as _permissions  # noqa: F401
 from hutch.settings import current
 
 _COLUMNS = """

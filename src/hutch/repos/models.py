@@ -26,7 +26,9 @@ class Repo(models.Model):
 
     type = models.CharField(max_length=8, choices=RepoType.choices)
     # null for one-segment names such as `gpt2`
-    namespace = models.ForeignKey("accounts.Namespace", null=True, on_delete=models.PROTECT, related_name="repos")
+    namespace = models.ForeignKey(
+        "accounts.Namespace", null=True, on_delete=models.PROTECT, related_name="repos"
+    )
     name = models.CharField(max_length=96)
     full_name = models.CharField(max_length=200)
     lower_full_name = models.CharField(max_length=200)
@@ -34,7 +36,9 @@ class Repo(models.Model):
     visibility = models.CharField(max_length=9, default="public")
     gated = models.CharField(max_length=6, default="", blank=True)  # "", auto, manual
     disabled = models.BooleanField(default=False)
-    creator = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="created_repos")
+    creator = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.SET_NULL, related_name="created_repos"
+    )
     default_branch = models.CharField(max_length=255, default="main")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(db_index=True)

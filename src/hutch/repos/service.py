@@ -16,7 +16,9 @@ from hutch.core.errors import BadRequest, Conflict, RepoNotFound
 from hutch.core.events import emit
 from hutch.core.permissions import Actor, require
 from hutch.git import repository
-from hutch.repos import accounting, cards, first_commit, folders, names
+from hutch.repos import accounting, folders, names
+from hutch.repos.cards import snapshot as cards
+from hutch.repos.changes import first_commit
 from hutch.repos.errors import RepoExists
 from hutch.repos.events import RepoCreated, RepoDeleted, RepoMoved
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id

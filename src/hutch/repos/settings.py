@@ -13,7 +13,7 @@ from hutch.core.permissions import Actor, require
 from hutch.git import refs as git_refs
 from hutch.git import repository
 from hutch.git.refs import HEADS, check_branch_name
-from hutch.repos import cards
+from hutch.repos.cards import snapshot as cards
 from hutch.repos.errors import RefBusy
 from hutch.repos.events import RepoSettingsChanged
 from hutch.repos.lookup import RepoRow, repo_by_id

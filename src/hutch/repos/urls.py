@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from hutch.repos import (
-    pages_card,
-    pages_edit,
-    pages_files,
-    pages_gate,
-    pages_history,
-    pages_lists,
-    pages_new,
-    pages_pulls,
-    pages_settings,
-    pages_upload,
-)
 from hutch.repos.models import RepoType
+from hutch.repos.pages import card as pages_card
+from hutch.repos.pages import edit as pages_edit
+from hutch.repos.pages import files as pages_files
+from hutch.repos.pages import gate as pages_gate
+from hutch.repos.pages import history as pages_history
+from hutch.repos.pages import lists as pages_lists
+from hutch.repos.pages import new as pages_new
+from hutch.repos.pages import pulls as pages_pulls
+from hutch.repos.pages import settings as pages_settings
+from hutch.repos.pages import upload as pages_upload
 
 _REPO = "<kindprefix:type_><repoid:name>"
 _REV = "<rev:revision>"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hutch.repos import git_wire, resolve_wire
+from hutch.repos.wires import git_wire, resolve_wire
 
 ROUTES = [*git_wire.ROUTES, *resolve_wire.ROUTES]

@@ -15,7 +15,7 @@ from hutch.core.errors import Forbidden, HutchError, NotFound, Unauthorized
 from hutch.core.permissions import Actor
 from hutch.core.wires import error_answer
 from hutch.repos.models import RepoType
-from hutch.repos.pages_lists import newest
+from hutch.repos.pages.lists import newest
 from hutch.web.middleware import error_page, wants_page
 
 _NEWEST = 6

@@ -6,8 +6,8 @@ from typing import Any
 
 from django import template
 
-from hutch.repos import links
-from hutch.repos.shapes import readable
+from hutch.repos.api.shapes import readable
+from hutch.repos.pages import links
 
 register = template.Library()
 _TITLES = {"model": "Models", "dataset": "Datasets", "space": "Spaces", "kernel": "Kernels"}

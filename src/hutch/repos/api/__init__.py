@@ -1,0 +1,1 @@
+"""The JSON routes: parse, call one verb, shape the answer."""

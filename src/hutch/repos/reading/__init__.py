@@ -1,0 +1,1 @@
+"""What is read: trees, history, info, lists."""

@@ -1,0 +1,1 @@
+"""The streams: resolve, git smart HTTP, LFS."""

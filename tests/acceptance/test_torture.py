@@ -1,0 +1,78 @@
+"""Ten kills amid real writers lose nothing that was acknowledged; and what is lost on purpose is noticed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.clients import ROOT
+from tests.postgres import Postgres
+
+SABOTAGE = """
+import sys
+from pathlib import Path
+from benchmarks.torture import Torture
+import pygit2
+
+torture = Torture(Path(sys.argv[1]), 11, sys.argv[2])
+torture.kill()
+assert torture.problems == [], torture.problems
+acked = [write for write in torture.run.ledger.of("commit") if write.state == "acked"]
+if sys.argv[3] == "blob":
+    # the youngest, which has not been downloaded yet
+    write = [write for write in acked if any(file.is_large for file in write.files.values())][-1]
+    oid = next(file.sha256 for file in write.files.values() if file.is_large)
+    (torture.hub.data / "storage" / "blobs" / "lfs" / oid[:2] / oid[2:4] / oid).unlink()
+else:
+    write = next(write for write in acked if write.branch == "commits")
+    for folder in (torture.hub.data / "git").glob("??/*.git"):
+        git = pygit2.Repository(str(folder))
+        if write.answer in git:
+            git.references["refs/heads/commits"].set_target(git.walk(write.answer).__next__().parents[0].id)
+for problem in torture.verdict.problems():
+    print(problem)
+torture.run.gate.end()
+torture.hub.kill()
+"""
+
+
+def _run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, timeout=900, cwd=ROOT, check=False
+    )
+
+
+@pytest.fixture
+def database_url(postgres: Postgres | None) -> str:
+    return postgres.new_database("torture") if postgres else ""
+
+
+@pytest.mark.slow
+def test_ten_kills_lose_nothing_that_was_acknowledged(database_url: str) -> None:
+    done = _run("-m", "benchmarks.torture", "--kills", "10", "--seed", "7", "--database-url", database_url)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    summary = done.stdout.splitlines()
+    assert summary[-1] == "0 problems"
+    kills = re.fullmatch(
+        r"(\d+) kills, (\d+) of them at a fault point, (\d+) writers at work then", summary[-3]
+    )
+    assert kills is not None
+    assert int(kills[1]) == 10
+    assert int(kills[3]) > 0, "nothing was under way at any kill"
+    told = re.match(r"(\d+) writes acknowledged", summary[-2])
+    assert told is not None
+    assert int(told[1]) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "told"), [("blob", "missing"), ("branch", "an acknowledged commit is gone")]
+)
+def test_a_loss_on_purpose_is_noticed(tmp_path: Path, database_url: str, what: str, told: str) -> None:
+    done = _run("-c", SABOTAGE, tmp_path, database_url, what)
+    assert done.returncode == 0, done.stderr[-5000:]
+    assert told in done.stdout
