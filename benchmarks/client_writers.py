@@ -22,6 +22,8 @@ _LIVE_REFS = 4
 class ByHub(Writer):
     """huggingface_hub's `create_commit` on a branch that others write to as well."""
 
+    has_rivals = True
+
     def __init__(self, run: Run, repo: str, branch: str, seed: int) -> None:
         super().__init__(run, repo, branch, seed)
         self.api = HfApi(endpoint=run.url, token=run.token)
