@@ -54,7 +54,8 @@ def _history(work: Path) -> None:
     for number in range(_COMMITS):
         text = f"line {number}\n" * 200
         stream.append(
-            f"commit refs/heads/main\ncommitter B <b@example.org> {1700000000 + number} +0000\ndata 2\nc\nM 100644 inline src/file-{number % 50}.txt\ndata {len(text)}\n{text}\n"
+            f"commit refs/heads/main\ncommitter B <b@example.org> {1700000000 + number} +0000\ndata 2\nc\n"
+            f"M 100644 inline src/file-{number % 50}.txt\ndata {len(text)}\n{text}\n"
         )
     subprocess.run(
         ["git", "-C", str(work), "fast-import", "--quiet"], input="".join(stream).encode(), check=True

@@ -49,7 +49,8 @@ def resolve_heads(folder: Path) -> Iterator[Result]:
 def _heads(hub: Hub, token: str, path: str, count: int) -> None:
     target = urlsplit(hub.url)
     request = (
-        f"HEAD /bench/warm/resolve/main/{path} HTTP/1.1\r\nHost: {target.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        f"HEAD /bench/warm/resolve/main/{path} HTTP/1.1\r\nHost: {target.netloc}\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n"
     ).encode()
     with socket.create_connection((target.hostname, target.port)) as connection:
         for _ in range(count):

@@ -46,16 +46,17 @@ def line(result: Result) -> str:
 def write_page(results: Sequence[Result]) -> None:
     """Writes docs/benchmarks.md with the commit and the machine."""
     commit = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True
+        ["git", "rev-parse", "--short=12", "HEAD"], check=True, cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
     rows = "\n".join(
-        f"| {r.name} | {r.value:.3g} {r.unit} | {r.sense} {r.target:g} | {'yes' if r.holds else '**no**'} | {r.detail} |"
+        f"| {r.name} | {r.value:.3g} {r.unit} | {r.sense} {r.target:g} "
+        f"| {'yes' if r.holds else '**no**'} | {r.detail} |"
         for r in results
     )
     PAGE.write_text(
         "# Benchmarks\n\n"
-        "Written by `make bench`: ratios against a named peer, both taken in one run, in turn. The machine is shared and\n"
-        "noisy: trust ratios and medians, not seconds.\n\n"
+        "Written by `make bench`: ratios against a named peer, both taken in one run, in turn. The machine is\n"
+        "shared and noisy: trust ratios and medians, not seconds.\n\n"
         f"Commit `{commit}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_machine()}.\n\n"
         "| what | measured | target | met | how |\n|---|---|---|---|---|\n" + rows + "\n"
     )

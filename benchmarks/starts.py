@@ -26,8 +26,11 @@ from hutch.repos.lookup import git_path
 from hutch.repos.models import Repo, new_storage_id
 owner = Namespace.objects.get(lower_name="bench")
 rows = [
-    Repo(type="model", namespace=owner, name=f"model-{n}", full_name=f"bench/model-{n}", lower_full_name=f"bench/model-{n}",
-         storage_id=new_storage_id(), updated_at=clock.now(), card={"license": "mit"})
+    Repo(
+        type="model", namespace=owner, name=f"model-{n}", full_name=f"bench/model-{n}",
+        lower_full_name=f"bench/model-{n}", storage_id=new_storage_id(), updated_at=clock.now(),
+        card={"license": "mit"},
+    )
     for n in range(int(sys.argv[2]))
 ]
 for row in rows:

@@ -20,8 +20,8 @@ from hutch.accounts.models import AccessToken, User  # noqa: E402
 from hutch.cas import service as cas  # noqa: E402
 from hutch.core import clock  # noqa: E402
 from hutch.core.permissions import Actor, Grant, Role  # noqa: E402
-from hutch.repos import service
-from hutch.repos.changes import branches, commits
+from hutch.repos import service  # noqa: E402
+from hutch.repos.changes import branches, commits  # noqa: E402
 from hutch.repos.lookup import RepoRow, find_repo  # noqa: E402
 
 ROLES = {

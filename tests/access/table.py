@@ -1,4 +1,4 @@
-"""Reads `rights.txt` and `routes.txt`, and says what each actor must be answered. Knows nothing of the code's own rules."""
+"""Reads `rights.txt` and `routes.txt`, and says what each actor must be answered, not asking the code."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def secrets_of(actor: str, sent: str) -> Iterator[str]:
 
 
 def tells(scene: Scene, actor: str, row: Row, thing: str) -> list[str]:
-    """What tells the thing from one that is not there; asked again, since a page shows a message to its visitor once."""
+    """What tells the thing from one that is not there; asked twice, since a page shows a message only once."""
     for _ in range(2):
         there, missing = (scene.ask(actor, row, thing, name=f"{x}-{thing}")[0].seen for x in "nx")
         # a page repeats the address

@@ -131,7 +131,6 @@ class Api:
             "routing_path": routing_path(path.encode()),
             "origin": Origin(self.base_url, "127.0.0.1", False),
             "request_id": "test",
-            "raw_path": path.encode(),
             "method": method,
         }
         environ = {

@@ -131,11 +131,15 @@ def test_files_are_copied_deleted_and_folders_too(ann: Actor, repo: RepoRow) -> 
     )
     made = create_commit(
         ann, repo, "main",
-        body(HEADER, copied("c.txt", "a/1.txt"), deleted("b.txt"), deleted("a/", folder=True), copied("old.txt", "b.txt", first.oid)),
+        body(
+            HEADER, copied("c.txt", "a/1.txt"), deleted("b.txt"), deleted("a/", folder=True),
+            copied("old.txt", "b.txt", first.oid),
+        ),
     )  # fmt: skip
     assert content(repo, made.oid, "c.txt") == b"one"
     assert content(repo, made.oid, "old.txt") == b"hello\n"
-    assert not has(repo, made.oid, "a") and not has(repo, made.oid, "b.txt")
+    assert not has(repo, made.oid, "a")
+    assert not has(repo, made.oid, "b.txt")
 
 
 def test_deleting_what_is_not_there_is_an_entry_not_found(ann: Actor, repo: RepoRow) -> None:

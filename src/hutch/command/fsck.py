@@ -10,7 +10,7 @@ import click
 from hutch.command.root import cli, shared
 
 if TYPE_CHECKING:
-    from hutch.repos.checking import Report
+    from hutch.repos.fsck import Report
 
 _TELL_EVERY_S = 2.0
 
@@ -23,10 +23,10 @@ def fsck() -> dict[str, Any]:
     Reads only, and works beside a running server. Progress goes to stderr.
     """
     from hutch.command.served import is_served
-    from hutch.repos import checking
+    from hutch.repos import fsck as repositories
     from hutch.settings import current
 
-    report = checking.check(_Progress(), is_served=is_served(current().data))
+    report = repositories.check(_Progress(), is_served=is_served(current().data))
     return {**report.shape(), "text": _text(report), "exit": 1 if report.problems else 0}
 
 

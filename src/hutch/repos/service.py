@@ -90,7 +90,7 @@ def create_filled(
 
 
 def delete_repo(actor: Actor, repo: RepoRow) -> None:
-    """Removes a repository for good: row and links first, then the folder. Large objects go with the next collection."""
+    """Removes a repository for good: row and links, then the folder. Large objects go with the next collection."""
     require(actor, "repo.admin", repo)
     with folders.unsettled(repo.storage_id):
         with transaction.atomic():

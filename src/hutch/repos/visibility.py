@@ -1,4 +1,4 @@
-"""The one list filter: which repositories an actor may see. It must agree with `permissions.allows(.., "repo.view", ..)`."""
+"""The one list filter: which repositories an actor may see. It must agree with `permissions.allows`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def visible_to(actor: Actor) -> QuerySet[Repo]:
 
 
 def readable_by(actor: Actor) -> QuerySet[Repo]:
-    """All repositories whose files `actor` may read (`repo.read`): not protected Spaces, nor behind a gate that is shut."""
+    """All repositories whose files `actor` may read (`repo.read`): no protected Spaces, no shut gates."""
     return Repo.objects.filter(_rule(actor, Q(visibility="public")), _open_gates(actor), disabled=False)
 
 

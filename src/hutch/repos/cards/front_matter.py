@@ -13,6 +13,7 @@ import yaml
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_NODES = 100_000
+LONGEST_NUMBER_BITS = 64
 
 _BLOCK = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(?:(.*?)\r?\n)??---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 
@@ -35,7 +36,14 @@ class FrontMatter:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, minus duplicate keys."""
+    """PyYAML's safe loader, minus duplicate keys, and with a bound on what merge keys (`<<`) may repeat."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merges as PyYAML does. Each level may multiply the one before: nine lines could make a billion pairs."""
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_NODES:
+            problem = f"merging makes more than {MAX_NODES} values"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuses a key that stands twice."""
@@ -81,14 +89,13 @@ def parse_yaml(text: str, *, first_line: int = 1) -> dict[str, Any]:
 
 def plain(data: dict[Any, Any]) -> dict[str, Any]:
     """A mapping from any parser as JSON that every database keeps. Raises FrontMatterError where it is too large."""
-    return _Plain().mapping(data)
+    return _Plain().mapping(data, 0)
 
 
 # Before anything is built: parsing events needs no recursion and no memory.
 def _check_shape(text: str) -> None:
-    depth = nodes = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        nodes += 1
+    depth = 0
+    for nodes, event in enumerate(yaml.parse(text, yaml.SafeLoader), start=1):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -106,19 +113,21 @@ class _Plain:
     def __init__(self) -> None:
         self._left = MAX_NODES
 
-    def mapping(self, value: dict[Any, Any]) -> dict[str, Any]:
+    def mapping(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         """A mapping with its keys as text."""
-        return {str(_scalar(str(key))): self.value(item) for key, item in value.items()}
+        return {str(_scalar(str(_scalar(key)))): self.value(item, depth + 1) for key, item in value.items()}
 
-    def value(self, value: Any) -> Any:
-        """Any value."""
+    def value(self, value: Any, depth: int) -> Any:
+        """Any value. Its depth counts too: an alias may lead into itself."""
         self._left -= 1
         if self._left < 0:
             raise FrontMatterError(f"it has more than {MAX_NODES} values")
+        if depth > MAX_DEPTH:
+            raise FrontMatterError(f"it is nested deeper than {MAX_DEPTH}, or leads into itself")
         if isinstance(value, dict):
-            return self.mapping(value)
+            return self.mapping(value, depth)
         if isinstance(value, (list, tuple, set)):
-            return [self.value(item) for item in value]
+            return [self.value(item, depth + 1) for item in value]
         return _scalar(value)
 
 
@@ -128,6 +137,8 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         # PostgreSQL keeps neither NUL nor halves of surrogate pairs
         return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER_BITS:
+        raise FrontMatterError(f"a number is longer than {LONGEST_NUMBER_BITS} bits")
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, date):  # a datetime is one

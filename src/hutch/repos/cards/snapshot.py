@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from hutch.repos.cards import front_matter
 from hutch.repos.cards import tags as card_tags
 from hutch.repos.cards.front_matter import FrontMatter, FrontMatterError
 from hutch.repos.models import Repo, RepoTag
+
+log = logging.getLogger(__name__)
 
 MAX_LISTED_FILES = 1000
 # A card whose text goes on for longer is read so far.
@@ -44,6 +47,14 @@ def snapshot(path: Path, commit: str, type_: str) -> Snapshot:
     """Reads the card, configuration and file names of a commit; a card that cannot be read counts as empty."""
     repo = repository.open(path)
     files = list(_files(repo, commit))
+    try:
+        return _told(repo, commit, type_, files)
+    except Exception:  # the ref has moved: whatever its users wrote, the row must follow
+        log.exception("the card of commit %s of %s cannot be read", commit, path.name)
+        return Snapshot(commit, files, {}, {}, [], "", "", "")
+
+
+def _told(repo: pygit2.Repository, commit: str, type_: str, files: list[str]) -> Snapshot:
     matter = _front_matter(repo, commit)
     card = matter.data
     config = _config(repo, commit) if type_ == "model" else {}

@@ -92,7 +92,7 @@ def advance(
 
 def recover() -> int:
     """Finishes or forgets the moves that a crash interrupted; returns how many. For the start of a server."""
-    settled = _settle_intents(RefIntent.objects.all())
+    settled = _settle_intents(RefIntent.objects.all(), goes_on=True)
     # pull requests whose ref never came to be: nobody was told of them
     Pull.objects.filter(head_oid="", created_at__lt=clock.now() - INTENT_LEASE).delete()
     return settled
@@ -185,12 +185,17 @@ def _settle(move: _Move) -> None:
         log.exception("the intents of push %s stay for the next start", move.push_id)
 
 
-def _settle_intents(intents: Iterable[RefIntent]) -> int:
+def _settle_intents(intents: Iterable[RefIntent], *, goes_on: bool = False) -> int:
     by_push: dict[str, list[RefIntent]] = {}
     for intent in intents:
         by_push.setdefault(intent.push_id, []).append(intent)
-    for held in by_push.values():
-        _settle_push(held)
+    for push_id, held in by_push.items():
+        try:
+            _settle_push(held)
+        except Exception:
+            if not goes_on:
+                raise
+            log.exception("push %s stays unsettled; the others go on", push_id)
     return len(by_push)
 
 
