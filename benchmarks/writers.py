@@ -213,14 +213,11 @@ class ByBrowser(Writer):
     def step(self) -> None:
         """Sends the pieces that are missing, and commits."""
         if not self.content:
-            self.content = self.bytes(1_500_000)
-            new = {
-                "path": "by-browser.bin",
-                "size": len(self.content),
-                "fingerprint": f"{self.name}-{self.sent}",
-            }
+            content = self.bytes(1_500_000)
+            fingerprint = f"{self.name}-{self.sent}"
+            new = {"path": "by-browser.bin", "size": len(content), "fingerprint": fingerprint}
             self.url = self.ask("POST", f"/api/models/{self.repo}/uploads", json=new).json()["url"]
-            self.last: Write | None = None
+            self.content, self.last = content, None
         at = self._piece(int(self.ask("HEAD", self.url).headers["upload-offset"]))
         while at < len(self.content):
             at = self._piece(at)
@@ -236,9 +233,12 @@ class ByBrowser(Writer):
     def _piece(self, at: int) -> int:
         piece = self.content[at : at + self.dice.randrange(1, 700_000)]
         write = self.ledger.plan("offset", repo=self.repo, url=self.url, size=at + len(piece))
-        self.settle(
-            write, lambda: str(self.send("PATCH", self.url, piece, Upload_Offset=str(at)).json()["offset"])
-        )
+
+        def make() -> str:
+            self.told = self.send("PATCH", self.url, piece, Upload_Offset=str(at)).json()
+            return str(self.told["offset"])
+
+        self.settle(write, make)
         if self.last is not None:
             self.last.is_checked = True  # the later offset says more
         self.last = write
