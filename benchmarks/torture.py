@@ -35,7 +35,8 @@ from tests.acceptance.hub import Hub
 SETTINGS = {"part_bytes": str(256 << 10), "multipart_from_bytes": str(1 << 20), "log_level": "warning"}
 FAULTS = (
     "storage.before_write", "storage.before_sync", "storage.before_rename", "storage.after_rename",
-    "storage.after_put", "cas.after_row", "repos.after_intent", "repos.after_ref",
+    "storage.after_put", "cas.after_row", "repos.after_intent", "repos.after_migrate", "repos.after_ref",
+    "repos.after_folder", "repos.after_row_gone",
 )  # fmt: skip
 FAULT_SHARE = 0.4
 FAULT_LIMIT_S = 6.0

@@ -40,7 +40,7 @@ How = Literal["push", "commit", "api"]
 # Longer than any move takes: an older intent belongs to a process that is gone.
 INTENT_LEASE = timedelta(seconds=120)
 
-faults.declare("repos.after_intent", "repos.after_ref")
+faults.declare("repos.after_intent", "repos.after_migrate", "repos.after_ref")
 log = logging.getLogger(__name__)
 
 
@@ -81,6 +81,7 @@ def advance(
         faults.point("repos.after_intent")
         if migrate is not None:
             migrate()
+        faults.point("repos.after_migrate")
         ref_policy.check_history(repo, moves)
         git_refs.update(repo.path, moves)
     except BaseException:
