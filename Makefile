@@ -4,8 +4,11 @@ SHELL := bash
 .PHONY: help setup system venvs run test matrix check format docs bench torture lock clean
 
 VENV := .venv/bin
-PYTEST := $(VENV)/python -m pytest
+# Most tests wait for a process of theirs, so a third worker keeps two cores busy.
+PYTEST := $(VENV)/python -m pytest --numprocesses 3 --dist loadfile
 CLIENTS := hub-1.10 hub-0.36
+# These know neither a database nor a client.
+PURE := $(addprefix --ignore=tests/,house git storage)
 N ?= 200
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -32,7 +35,7 @@ test: setup ## the suite on SQLite with the current client
 	$(PYTEST) -m "not heavy" $(ARGS)
 
 matrix: setup venvs ## the suite on PostgreSQL with every client, and the heavy libraries
-	HUTCH_TEST_DATABASE=postgres HUTCH_TEST_CLIENTS="current $(CLIENTS)" $(PYTEST) --ignore=tests/house $(ARGS)
+	HUTCH_TEST_DATABASE=postgres HUTCH_TEST_CLIENTS="current $(CLIENTS)" $(PYTEST) $(PURE) $(ARGS)
 
 check: setup ## formatting, lint, types, import contract
 	$(VENV)/ruff format --check .

@@ -15,8 +15,9 @@ from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpResponseBase
 
+from hutch.accounts import actors
 from hutch.core import threads
-from hutch.core.errors import PayloadTooLarge
+from hutch.core.errors import HutchError, PayloadTooLarge, Unauthorized
 from hutch.core.wires import Receive, Scope, Send, error_answer
 from hutch.settings import current
 
@@ -30,7 +31,7 @@ async def django(scope: Scope, receive: Receive, send: Send) -> None:
     with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as body:
         try:
             size = await _read_body(scope, receive, body)
-        except PayloadTooLarge as error:
+        except HutchError as error:
             status, headers, content = error_answer(error, scope)
             await _send_start(send, status, [*headers.items(), ("Connection", "close")])
             await send({"type": "http.response.body", "body": content})
@@ -47,7 +48,7 @@ async def _read_body(scope: Scope, receive: Receive, body: IO[bytes]) -> int | N
     declared = scope["request_headers"].get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(int(declared), limit)
-    size = 0
+    size, is_somebody = 0, False
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -56,6 +57,9 @@ async def _read_body(scope: Scope, receive: Receive, body: IO[bytes]) -> int | N
         size += len(chunk)
         if size > limit:
             raise _too_large(size, limit)
+        if size > current().max_request_bytes and not is_somebody:
+            await threads.run(_require_somebody, scope)
+            is_somebody = True
         if size > _SPOOL_BYTES:
             await threads.run_disk(body.write, chunk)
         elif chunk:
@@ -63,6 +67,12 @@ async def _read_body(scope: Scope, receive: Receive, body: IO[bytes]) -> int | N
         if not message.get("more_body"):
             body.seek(0)
             return size
+
+
+def _require_somebody(scope: Scope) -> None:
+    """Raises Unauthorized for nobody: only an account may fill the disk with a large commit."""
+    if actors.identify(scope["request_headers"]).is_nobody:
+        raise Unauthorized("Sign in or send an access token to send so much", field="body")
 
 
 def body_limit(path: str) -> int:

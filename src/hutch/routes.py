@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from ninja import NinjaAPI
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 
 from hutch import __version__
 from hutch.accounts.api import router as accounts_router
@@ -52,10 +52,18 @@ def _on_error(request: HttpRequest, error: Any) -> HttpResponse:
     return HttpResponse(body, status=status, headers=headers)
 
 
+@api.exception_handler(HttpError)
+def _on_refused(request: HttpRequest, error: Any) -> HttpResponse:
+    """ninja's own refusal, which is of a body that it cannot parse."""
+    reason = str(error.__cause__ or error)[:200]
+    return _on_error(request, BadRequest(f"The body is not JSON: {reason}", field="body"))
+
+
 @api.exception_handler(ValidationError)
 def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     first = error.errors[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload"))
+    named = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload")]
+    field = ".".join(named) or "body"
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 

@@ -1,6 +1,6 @@
 """A real Granian over the real door and bridge, with views of this test in place of the rooms'.
 
-bridge_child.py PORT
+bridge_child.py PORT TOKEN
 """
 
 from __future__ import annotations
@@ -108,6 +108,12 @@ if __name__ == "__main__":
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
+    from hutch.accounts import actors, tokens, users
+    from hutch.core import database
+
+    database.migrate()
+    users.create_user(actors.operator(), "ann")
+    tokens.create_token(actors.operator(), "ann", name="test", role="write", value=sys.argv[2])
     Granian(
         "tests.core.bridge_child:app",
         address="127.0.0.1",

@@ -25,6 +25,7 @@ from tests.postgres import free_port
 ROOT = Path(__file__).parents[2]
 MOST = 300_000
 MOST_COMMIT = 5_000_000
+TOKEN = "hf_of_the_bridge"
 
 
 @dataclass
@@ -86,7 +87,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.core.bridge_child", str(door.port)],
+            [sys.executable, "-m", "tests.core.bridge_child", str(door.port), TOKEN],
             env=kept | settings, stdout=output, stderr=output, start_new_session=True, cwd=folder,
         )  # fmt: skip
     try:
@@ -130,8 +131,21 @@ def test_chunked_body_arrives_whole(door: Door) -> None:
 
 def test_body_larger_than_memory_is_spooled_and_arrives_whole(door: Door) -> None:
     body = os.urandom(MOST_COMMIT)
-    found = door.echo("POST", "/api/models/a/b/commit/main", body)
+    found = door.echo("POST", "/api/models/a/b/commit/main", body, Authorization=f"Bearer {TOKEN}")
     assert found["sha256"] == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer hf_unknown", "Basic aGZfdW5rbm93bjo="])
+def test_nobody_may_fill_the_disk_with_a_large_commit(door: Door, authorization: str) -> None:
+    line = f"Authorization: {authorization}\r\n" if authorization else ""
+    head = "POST /api/models/a/b/commit/main HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"{line}Content-Length: {MOST_COMMIT}\r\n\r\n"
+    with door.raw() as connection:
+        connection.sendall(head.encode() + os.urandom(2 * MOST))
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"x-error-code: Unauthorized" in answer
+    assert door.notes == []
 
 
 def test_body_over_the_limit_is_refused_before_it_is_sent(door: Door) -> None:

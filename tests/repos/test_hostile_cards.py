@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -39,7 +39,7 @@ HOSTILE = {
     "a NUL": 'a: "\\0"\n"b\\0": 1',
     "long tags": f"tags: [{'t' * 5000}]\nlibrary_name: {'l' * 5000}\npipeline_tag: {'p' * 5000}",
     "many tags": "tags: [" + ", ".join(f"t{n}" for n in range(5000)) + "]",
-    "wrong types": "tags: {a: 1}\nlicense: [1, [2]]\nlanguage: 5\nbase_model: {x: y}\ndatasets: 7\nmodel-index: x\nsdk: [z]",
+    "wrong types": "tags: {a: 1}\nlicense: [1, [2]]\nlanguage: 5\nbase_model: {x: y}\ndatasets: 7\nsdk: [z]",
 }
 
 
@@ -49,27 +49,30 @@ def test_row_follows_a_branch_whatever_its_card_says(
     ann: Actor, make_repo: Callable[..., RepoRow], yaml: str, type_: str
 ) -> None:
     repo = make_repo(ann, type=type_, sdk="static" if type_ == "space" else "")
-    made = commits.create_commit(ann, repo, "main", body(header(), file("README.md", f"---\n{yaml}\n---\ntext")))
+    made = commits.create_commit(
+        ann, repo, "main", body(header(), file("README.md", f"---\n{yaml}\n---\ntext"))
+    )
     assert Repo.objects.get(pk=repo.id).head_oid == made.oid
     assert not RefIntent.objects.filter(repo_id=repo.id).exists()
     commits.create_commit(ann, repo, "main", body(header(), file("next.txt")))
 
 
-@pytest.mark.parametrize("yaml", [text for name, text in HOSTILE.items() if "multiply" in name or "itself" in name])
+@pytest.mark.parametrize(
+    "yaml", [text for name, text in HOSTILE.items() if "multiply" in name or "itself" in name]
+)
 def test_few_bytes_that_name_many_values_are_refused(yaml: str) -> None:
     with pytest.raises(FrontMatterError):
         front_matter.parse_yaml(yaml)
 
 
 @pytest.fixture
-def unreadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any fault of ours in reading cards."""
 
     def fail(*_: object) -> None:
         raise RuntimeError("a mistake in the code that reads cards")
 
     monkeypatch.setattr(cards, "_told", fail)
-    yield
 
 
 def test_fault_in_reading_a_card_does_not_hold_its_branch(

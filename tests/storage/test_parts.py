@@ -276,3 +276,33 @@ def test_a_fault_before_a_part_is_synced_keeps_no_part(parts: Parts) -> None:
 def _age(folder: Path) -> None:
     for path in [*folder.iterdir(), folder]:
         os.utime(path, (1, 1))
+
+
+def test_parts_that_a_store_adopted_are_told_again_until_they_are_discarded(
+    staging: Staging, parts: Parts
+) -> None:
+    store = LocalBlobStore(staging.root.parent / "blobs")
+    etags = send_all(parts)
+    with parts.seal(DIGEST, etags) as staged:
+        store.put("lfs/one", staged)
+    again = Parts(staging, "upload-1", len(WHOLE), PART)  # after a crash that left no row
+    assert {part.number: part.etag for part in again.stored()} == etags
+    with pytest.raises(PartsMissing):
+        again.seal(DIGEST, {**etags, 2: "f" * 32})
+    with again.seal(DIGEST, etags) as told:
+        assert told == staged
+        assert store.put("lfs/one", told).size == len(WHOLE)
+    again.discard()
+    assert again.stored() == []
+
+
+def test_a_part_that_is_sent_again_after_the_adoption_begins_the_upload_anew(
+    staging: Staging, parts: Parts
+) -> None:
+    store = LocalBlobStore(staging.root.parent / "blobs")
+    with parts.seal(DIGEST, send_all(parts)) as staged:
+        store.put("lfs/one", staged)
+    part = send(parts, 2)
+    assert parts.stored() == [part]
+    with pytest.raises(PartsMissing):
+        parts.seal(DIGEST)

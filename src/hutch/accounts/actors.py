@@ -42,7 +42,7 @@ SELECT repo_id, MAX(role) FROM accounts_reporole
 
 def token_digest(token: str) -> str:
     """What is kept of a token."""
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def nobody() -> Actor:

@@ -157,5 +157,7 @@ def _vault() -> Fernet:
 
 
 def _base_url() -> str:
+    if current().public_url:  # whoever asks for the mail chooses the Host, and somebody else reads it
+        return current().url
     request = allauth_context.request
     return str(request.META["hutch.scope"]["origin"].base_url) if request else current().url

@@ -13,6 +13,7 @@ from hutch.accounts.models import Namespace, User
 from hutch.accounts.permissions import NamespaceThing, require_sight
 from hutch.core.errors import NotFound
 from hutch.core.permissions import Actor, Role, require
+from hutch.core.text import storable
 
 # What stands behind the name in an address that reaches nobody.
 _NOBODY = "@users.noreply.localhost"
@@ -67,7 +68,7 @@ def find_namespace(actor: Actor, name: str, action: str = "namespace.view") -> N
 
 def namespace_by_name(name: str) -> NamespaceCard | None:
     """The user or organisation of that name in any case, for work that has been permitted already."""
-    return next(iter(_cards(Namespace.objects.filter(lower_name=name.lower()))), None)
+    return next(iter(_cards(Namespace.objects.filter(lower_name=storable(name.lower())))), None)
 
 
 def namespaces_by_ids(namespace_ids: Iterable[int]) -> dict[int, NamespaceCard]:

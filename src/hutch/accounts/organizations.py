@@ -15,6 +15,7 @@ from hutch.accounts.users import user_by_name
 from hutch.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from hutch.core.events import emit
 from hutch.core.permissions import ROLE_NAMES, Actor, Role, require
+from hutch.core.text import storable
 
 
 def role_of(name: str, *, field: str = "role") -> Role:
@@ -140,7 +141,7 @@ def organization_by_name(name: str) -> Organization:
     """The organisation of that name in any case. Raises NotFound."""
     space = (
         Namespace.objects.select_related("organization")
-        .filter(lower_name=name.lower(), is_organization=True)
+        .filter(lower_name=storable(name.lower()), is_organization=True)
         .first()
     )
     if space is None:

@@ -18,6 +18,7 @@ from hutch.core import clock
 from hutch.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from hutch.core.events import emit
 from hutch.core.permissions import Actor, require
+from hutch.core.text import storable
 
 
 def create_user(
@@ -166,7 +167,7 @@ def user_by_name(username: str) -> User:
     """The user of that name in any case. Raises NotFound."""
     space = (
         Namespace.objects.select_related("user")
-        .filter(lower_name=username.lower(), is_organization=False)
+        .filter(lower_name=storable(username.lower()), is_organization=False)
         .first()
     )
     if space is None:

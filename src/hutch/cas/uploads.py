@@ -64,6 +64,15 @@ def seal(ticket: Ticket, etags: Mapping[int, str]) -> Sealed:
     return _parts(ticket).seal(ticket.oid, etags)
 
 
+def take_in(ticket: Ticket, staged: Staged) -> None:
+    """Takes a sealed upload into storage. Raises BlobNotFound if storage lost what it had adopted: then all begins anew."""
+    try:
+        service.receive(ticket.user_id, ticket.repo_id, staged)
+    except BlobNotFound:
+        discard(ticket)
+        raise
+
+
 def discard(ticket: Ticket) -> None:
     """Removes the parts of a finished upload."""
     _parts(ticket).discard()
@@ -152,7 +161,7 @@ def finish(row: Upload, staged: Staged) -> str:
     """Takes a hashed upload into storage; returns its SHA-256, which the upload keeps for whoever asks again."""
     try:
         stored = service.receive(row.user_id, row.repo_id, staged)
-    except BlobNotFound:  # storage lost what it had adopted: the sender begins anew
+    except BlobNotFound:  # as above
         Resumable(stores.staging(), row.staging_id).discard()
         raise
     Upload.objects.filter(pk=row.pk).update(sha256=stored.oid, touched_at=clock.now())

@@ -74,7 +74,7 @@ async def complete(scope: Scope, receive: Receive, send: Send) -> None:
     named = uploads.named_parts(await bodies.read_json(receive, _JSON_BYTES), ticket)
     if not await threads.run(uploads.is_received, ticket):
         with await threads.run_disk(uploads.seal, ticket, named) as staged:
-            await threads.run(service.receive, ticket.user_id, ticket.repo_id, staged)
+            await threads.run(uploads.take_in, ticket, staged)
     await threads.run_disk(uploads.discard, ticket)
     await answer_json(send, 200, {"success": True, "oid": ticket.oid, "size": ticket.size})
 

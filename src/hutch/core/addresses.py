@@ -48,6 +48,15 @@ def origin(headers: Mapping[str, str], peer_ip: str, scheme: str, settings: Sett
     return Origin(base_url, client_ip, scheme == "https", host)
 
 
+def is_foreign(headers: Mapping[str, str], origin: Origin) -> bool:
+    """Whether a browser says that another site's page made the request: its Origin is not where it was sent to."""
+    sent = headers.get("origin")
+    if sent is None:
+        return headers.get("sec-fetch-site", "") in ("cross-site", "same-site")
+    own = {origin.host.lower(), urlsplit(origin.base_url).netloc.lower()}
+    return sent.partition("://")[2].lower() not in own
+
+
 def is_known_host(host: str, settings: Settings) -> bool:
     """Whether links may carry this Host header (name and port)."""
     name = host_name(host)

@@ -8,13 +8,16 @@ from django.urls import register_converter
 
 
 class Segment:
-    """One whole segment, decoded: a revision such as `refs%2Fpr%2F1` arrives as `refs/pr/1`."""
+    """One whole segment, decoded. What no database could be asked for fits no address: it is no name of anything."""
 
     regex = "[^/]+"
 
     def to_python(self, value: str) -> str:
         """Decodes."""
-        return unquote(value)
+        text = unquote(value)
+        if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+            raise ValueError("not a name")
+        return text
 
     def to_url(self, value: str) -> str:
         """Encodes, slashes too."""
@@ -22,15 +25,26 @@ class Segment:
 
 
 class Revision(Segment):
-    """A revision in one segment, or `refs/pr/N` and `refs/convert/NAME` with plain slashes, as some clients do."""
+    """A revision in one segment, or `refs/pr/N` and `refs/convert/NAME` with plain slashes, as some clients do.
+
+    `refs%2Fpr%2F1` arrives as `refs/pr/1`.
+    """
 
     regex = "refs/(?:pr|convert|heads|tags)/[^/]+|[^/]+"
+
+    def to_python(self, value: str) -> str:
+        """Decodes; bytes that are not UTF-8 stay visible, and git refuses them."""
+        return unquote(value)
 
 
 class Tail(Segment):
     """The rest of the address, perhaps empty: a path inside a repository."""
 
     regex = ".*"
+
+    def to_python(self, value: str) -> str:
+        """Decodes; bytes that are not UTF-8 stay visible, since a file may be named so."""
+        return unquote(value)
 
     def to_url(self, value: str) -> str:
         """Encodes all but slashes."""

@@ -63,7 +63,7 @@ def shape(commit: pygit2.Commit) -> Commit:
 def _decode(raw: bytes, encoding: str | None) -> str:
     try:
         return raw.decode(encoding or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # some encodings know no replacement
         return raw.decode("utf-8", "replace")
 
 
@@ -101,7 +101,7 @@ def count(repo: pygit2.Repository, commit: str, path: str | None = None) -> int:
 
 def _rev_list(repo: pygit2.Repository, args: list[str], path: str) -> list[str]:
     path = path.strip("/")
-    if "\0" in path:
+    if "\0" in path or not {".", ".."}.isdisjoint(path.split("/")):
         return []
     limits = ["--", path] if path else []
     literal = {"GIT_LITERAL_PATHSPECS": "1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -164,7 +165,11 @@ def _as_file(data: bytes | None) -> Iterator[int]:
         os.close(handle)
 
 
+# Where our folders lie is nobody's business.
+_FOLDERS = re.compile(r"(?<![\w.~-])/[^\s'\":;,]*")
+
+
 def words(stderr: bytes, limit: int = 500) -> str:
     """Git's complaint as one short line that is safe to show."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    return "; ".join(lines)[:limit] or "no reason given"
+    return _FOLDERS.sub("(a path of the server)", "; ".join(lines))[:limit] or "no reason given"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from hutch.core.errors import BadRequest
-from hutch.storage import disk, faults
+from hutch.storage import disk, faults, sealing
 from hutch.storage.errors import PartsMissing, SizeMismatch, UploadBusy
 from hutch.storage.port import Staged
 from hutch.storage.running import Running
@@ -86,7 +86,7 @@ class Parts:
     def stored(self) -> list[Part]:
         """The parts that are here, by number."""
         found = {}
-        if self._path.exists():
+        if self._path.exists() or sealing.adopted(self._folder, self._path):
             for path in self._folder.iterdir():
                 if name := _PART_NAME.fullmatch(path.name):
                     number = int(name[1])
@@ -99,8 +99,13 @@ class Parts:
 
         `etags` are the parts that the client names (number to ETag); without it all must be here. Parts that came in
         order were hashed as they came; the rest is read. Raises PartsMissing, ChecksumMismatch (the parts stay, to be
-        sent again) or UploadBusy.
+        sent again) or UploadBusy. Once a store has adopted it, it is told again, to be put again.
         """
+        adopted = sealing.adopted(self._folder, self._path)
+        if adopted is not None:
+            _require_whole(self.count, self.stored(), etags)
+            check_staged(adopted, self._size, expected_sha256)
+            return Sealed(adopted, -1)
         disk.make_folders(self._folder, self._staging.root)
         fd = self.open_locked(0, self._size)
         try:
@@ -113,6 +118,7 @@ class Parts:
             check_staged(staged, self._size, expected_sha256)
             faults.point("storage.before_sync")
             os.fsync(fd)
+            sealing.note(self._folder, staged)
         except BaseException:
             os.close(fd)
             raise
@@ -129,7 +135,8 @@ class Parts:
         except FileNotFoundError:
             with disk.folder_lock(self._folder):
                 if not self._path.exists():
-                    # A store adopted the file before, and a crash kept the folder: its parts are here no more.
+                    # A store adopted the file before, and yet a part is sent again: the others are here no more.
+                    sealing.forget(self._folder)
                     for marker in self._folder.glob("*-*"):
                         marker.unlink(missing_ok=True)
                     disk.sync_folder(self._folder)

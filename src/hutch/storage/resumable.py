@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from hutch.storage import disk, faults
+from hutch.storage import disk, faults, sealing
 from hutch.storage.errors import BlobNotFound, OffsetMismatch, SizeMismatch, UploadBusy
 from hutch.storage.port import Staged
 from hutch.storage.staging import Staging
@@ -20,24 +20,19 @@ from hutch.storage.writer import Writer, hash_range
 
 
 class Resumable:
-    """One file, `tail`, in the upload's folder; its length is the offset.
-
-    A finished upload has a file `whole` beside it, named before a store adopts the tail: a crash between that and the
-    row that tells of it must not cost the sender the whole upload.
-    """
+    """One file, `tail`, in the upload's folder; its length is the offset, also once a store adopted it (see sealing)."""
 
     def __init__(self, staging: Staging, upload_id: str) -> None:
         self._staging = staging
         self._folder = staging.upload_folder(upload_id)
         self._path = self._folder / "tail"
-        self._whole = self._folder / "whole"
 
     def offset(self) -> int:
         """How many bytes are durable here and need not be sent again; 0 for a new upload."""
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            adopted = self._adopted()
+            adopted = sealing.adopted(self._folder, self._path)
             return adopted.size if adopted else 0
         try:
             # The size first: bytes that another request appends meanwhile are not promised.
@@ -78,7 +73,7 @@ class Resumable:
         A short one raises SizeMismatch and stays; one with a wrong checksum is discarded.
         Raises BlobNotFound if nothing was ever sent. Once a store has adopted it, it is told again, to be put again.
         """
-        adopted = self._adopted()
+        adopted = sealing.adopted(self._folder, self._path)
         if adopted is not None:
             check_staged(adopted, expected_size, expected_sha256)
             return adopted
@@ -96,28 +91,12 @@ class Resumable:
                 raise
             faults.point("storage.before_sync")
             os.fsync(fd)
-            self._note(staged)
+            sealing.note(self._folder, staged)
             return staged
 
     def discard(self) -> None:
         """Remove the upload; harmless a second time, and after its file was adopted."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _note(self, staged: Staged) -> None:
-        draft = self._folder / "whole.new"
-        with draft.open("w") as file:
-            file.write(f"{staged.size} {staged.sha256}")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._whole)
-        disk.sync_folder(self._folder)
-
-    def _adopted(self) -> Staged | None:
-        """What a store took while its sender has not heard of it yet."""
-        if self._path.exists() or not self._whole.exists():
-            return None
-        size, sha256 = self._whole.read_text().split()
-        return Staged(self._path, int(size), sha256)
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

@@ -27,8 +27,11 @@ def asset_url(name: str) -> str:
 
 def read(name: str) -> tuple[bytes, str] | None:
     """Content and type of a static file; None if there is none of that name."""
-    path = (ROOT / name).resolve()
-    if not path.is_relative_to(ROOT.resolve()) or not path.is_file():
+    try:
+        path = (ROOT / name).resolve()
+        if not path.is_relative_to(ROOT.resolve()) or not path.is_file():
+            return None
+    except (OSError, ValueError):  # a name that no file can have
         return None
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return path.read_bytes(), kind

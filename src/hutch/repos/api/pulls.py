@@ -133,7 +133,7 @@ def merge(
 
 
 def _number(num: str) -> int:
-    if not num.isascii() or not num.isdigit() or not 0 < int(num) < 2**31:
+    if not num.isascii() or not num.isdigit() or len(num) > 10 or not 0 < int(num) < 2**31:
         raise BadRequest("The number of a discussion is a whole number from 1", field="num", value=num)
     return int(num)
 

@@ -18,6 +18,7 @@ from hutch.cas.wire import address
 from hutch.core.errors import BadRequest
 from hutch.git import paths
 from hutch.repos.api.write import Strict, actor_of, base_url
+from hutch.repos.texts import is_storable
 from hutch.repos.wires.lfs_batch import repo_to_send_to
 from hutch.settings import current
 
@@ -40,7 +41,7 @@ def begin(request: HttpRequest, kind: str, repo_id: str, payload: NewUpload) -> 
     actor = actor_of(request)
     repo = repo_to_send_to(actor, kind, repo_id)
     paths.check_path(payload.path)
-    if len(payload.fingerprint) > _MAX_FINGERPRINT_CHARACTERS or "\0" in payload.fingerprint:
+    if len(payload.fingerprint) > _MAX_FINGERPRINT_CHARACTERS or not is_storable(payload.fingerprint):
         raise BadRequest(
             f"fingerprint may have {_MAX_FINGERPRINT_CHARACTERS} characters and no NUL",
             field="fingerprint", value=payload.fingerprint, limit=_MAX_FINGERPRINT_CHARACTERS,

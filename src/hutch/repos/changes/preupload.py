@@ -73,9 +73,9 @@ def preupload(
     rules = (
         attributes.lfs_rules(git, head)
         if git_attributes is None
-        else attributes.rules_of(git_attributes.encode())
+        else attributes.rules_of(git_attributes.encode("utf-8", "replace"))
     )
-    ignore = IgnoreRules(_ignore_file(git, head) if git_ignore is None else git_ignore.encode())
+    ignore = IgnoreRules(_ignore_file(git, head) if git_ignore is None else git_ignore.encode("utf-8", "replace"))
     present = find_files(git, head, [file.path for file in files])
     return head, [
         Advice(

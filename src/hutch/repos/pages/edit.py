@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -21,6 +22,7 @@ from hutch.core.errors import (
 )
 from hutch.core.permissions import require
 from hutch.git import trees
+from hutch.git.paths import check_path
 from hutch.repos.changes.commits import Made
 from hutch.repos.lookup import RepoRow
 from hutch.repos.pages import browsing, editing, forms, links
@@ -41,6 +43,8 @@ def new(request: HttpRequest, repo: RepoRow, revision: str, folder: str = "") ->
     """A form for a file that is not there yet."""
     here = _open(request, repo, revision)
     name = request.GET.get("path", "")
+    if folder.strip("/"):
+        check_path(folder.strip("/"))
     start = f"{folder.strip('/')}/{name}" if folder.strip("/") else name
     return _edit(request, here, revision, "", start, "")
 
@@ -54,7 +58,7 @@ def edit(request: HttpRequest, repo: RepoRow, revision: str, path: str) -> HttpR
     try:
         entry = trees.entry_at(here.git, here.commit, path)
     except EntryNotFound:  # the link for a card that is missing
-        return HttpResponseRedirect(f"{links.page(repo, 'new', revision)}?path={path}")
+        return HttpResponseRedirect(f"{links.page(repo, 'new', revision)}?{urlencode({'path': check_path(path)})}")
     content = browsing.content_of(here, entry)
     if not content.is_editable or entry.pointer is not None:
         raise BadRequest(

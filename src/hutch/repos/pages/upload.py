@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from hutch.core.errors import BadRequest, Conflict, EntryNotFound, Forbidden, RevisionNotFound
 from hutch.core.permissions import require
+from hutch.git.paths import check_path
 from hutch.repos.lookup import RepoRow
 from hutch.repos.pages import editing, forms, links
 from hutch.repos.pages.editing import Said, Sent
@@ -23,6 +24,8 @@ def upload(request: HttpRequest, repo: RepoRow, revision: str, folder: str = "")
     """The form; by POST its files are committed."""
     actor = actor_of(request)
     require(actor, "repo.discuss", repo)
+    if folder.strip("/"):
+        check_path(folder.strip("/"))
     here = at(request, repo, revision)
     may_commit = editing.may_commit(actor, repo, revision)
     form = forms.Message(revision, request.POST or None, may_commit=may_commit)
