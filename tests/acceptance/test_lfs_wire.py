@@ -243,7 +243,7 @@ def test_object_beyond_the_quota_is_refused_before_it_is_sent(new_hub: Callable[
 @pytest.fixture(scope="module")
 def mortal(new_hub: Callable[..., Hub]) -> Iterator[Sender]:
     """A user of a server that the tests kill."""
-    hub = new_hub().start()
+    hub = new_hub(part_bytes=str(PART), multipart_from_bytes=str(3 * PART)).start()
     yield Sender(hub, hub.user("owner"))
     hub.kill()
 
@@ -270,6 +270,29 @@ def test_server_killed_around_the_row_of_an_object_loses_nothing_that_it_acknowl
     for name, content in (("kept.bin", kept), ("lost.bin", lost)):
         assert mortal.commit(repo, name, content).status == 200
         assert mortal("GET", f"/{repo}/resolve/main/{name}").body == content
+
+
+@pytest.mark.parametrize(
+    "point", ["storage.before_sync", "storage.after_rename", "storage.after_put", "cas.after_row"]
+)
+def test_completion_that_a_crash_cut_off_is_repeated_without_sending_the_parts_again(
+    mortal: Sender, point: str, unique: Callable[[str], str]
+) -> None:
+    hub, repo, content = mortal.hub, mortal.create(unique("large")), os.urandom(3 * PART)
+    parts, href = _parts(mortal, repo, content)
+    tags = {number: _put_part(mortal, parts, number, content) for number in parts}
+    hub.settings["fault"] = point
+    hub.restart()
+    with pytest.raises(OSError):
+        _complete(mortal, href, content, tags)
+    hub.kill()
+    del hub.settings["fault"]
+    hub.start()
+    done = _complete(mortal, href, content, tags)
+    assert done.status == 200, done.body
+    assert mortal.commit(repo, "w.bin", content).status == 200
+    assert mortal("GET", f"/{repo}/resolve/main/w.bin").body == content
+    assert not any(path.parent.parent.name == "uploads" for path in staged_files(hub))
 
 
 def _parts(sender: Sender, repo: str, content: bytes) -> tuple[dict[int, str], str]:

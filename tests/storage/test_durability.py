@@ -76,7 +76,7 @@ def test_a_sealed_upload_is_synced(staging: Staging, synced: list[str]) -> None:
         file.finish()
     synced.clear()
     parts.seal().close()
-    assert synced == ["uploads", "staging", "whole"]
+    assert synced == ["uploads", "staging", "whole", "sealed.new", "upload"]
 
 
 def test_an_appended_piece_is_synced_before_the_new_offset_is_told(
@@ -92,7 +92,7 @@ def test_an_appended_piece_is_synced_before_the_new_offset_is_told(
     assert upload.offset() == 1
     assert synced == ["tail", "tail"]
     upload.finish(1, hashlib.sha256(b"x").hexdigest())
-    assert synced == ["tail", "tail", "tail", "whole.new", "upload"]
+    assert synced == ["tail", "tail", "tail", "sealed.new", "upload"]
 
 
 def test_a_folder_lock_has_one_holder(tmp_path: Path) -> None:

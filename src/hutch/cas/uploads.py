@@ -65,7 +65,7 @@ def seal(ticket: Ticket, etags: Mapping[int, str]) -> Sealed:
 
 
 def take_in(ticket: Ticket, staged: Staged) -> None:
-    """Takes a sealed upload into storage. Raises BlobNotFound if storage lost what it had adopted: then all begins anew."""
+    """Takes a sealed upload into storage; discards it and raises BlobNotFound if storage lost what it had adopted."""
     try:
         service.receive(ticket.user_id, ticket.repo_id, staged)
     except BlobNotFound:

@@ -20,7 +20,7 @@ from hutch.storage.writer import Writer, hash_range
 
 
 class Resumable:
-    """One file, `tail`, in the upload's folder; its length is the offset, also once a store adopted it (see sealing)."""
+    """One file, `tail`, in the upload's folder; its length is the offset, even once a store adopted it (`sealing`)."""
 
     def __init__(self, staging: Staging, upload_id: str) -> None:
         self._staging = staging
