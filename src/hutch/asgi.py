@@ -51,9 +51,9 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
     scope["routing_path"] = wires.routing_path(scope.get("raw_path") or scope["path"].encode())
     scope["request_id"] = headers.get("x-request-id", "")[:100] or secrets.token_hex(8)
     context.request_id.set(scope["request_id"])
-    if scope["method"] not in _SAFE and addresses.is_foreign(headers, scope["origin"]):
-        _forget_whose_browser(headers)
     found = wires.find(routes.WIRES, scope["method"], scope["routing_path"])
+    if scope["method"] not in _SAFE and addresses.is_foreign(headers, scope["origin"]):
+        _forget_whose_browser(headers, is_wire=found is not None)
     if found is None:
         await _guarded(bridge.django, scope, receive, send)
         return
@@ -61,9 +61,10 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
     await _guarded(found[0].handler, scope, receive, send)
 
 
-# A browser sends these by itself; a token it sends only where a script has put it.
-def _forget_whose_browser(headers: dict[str, str]) -> None:
-    headers.pop("cookie", None)
+# A browser sends these by itself, whichever page asks; Django's views look for a token against forgery beside a cookie.
+def _forget_whose_browser(headers: dict[str, str], *, is_wire: bool) -> None:
+    if is_wire:
+        headers.pop("cookie", None)
     if headers.get("authorization", "").lower().startswith("basic"):
         del headers["authorization"]
 
