@@ -8,6 +8,7 @@ wanted='git|git|Hutch itself
 git-lfs|git-lfs|the tests of git lfs
 chromium|chromium|the tests of the pages
 fonts|fonts-dejavu-core|the tests of the pages
+rsync|rsync|the test of the backup
 nginx|nginx-light|the benchmarks and the tests behind a proxy
 openssl|openssl|the tests of TLS
 postgres|postgresql|the tests on PostgreSQL'
