@@ -4,6 +4,7 @@ BadRequest
 ├── InvalidPath        a path that cannot stand in a tree
 ├── InvalidRefName     a name that cannot be a ref
 ├── PathCollision      two paths that cannot live in one checkout
+├── PatternsTooCostly  patterns that take too long to be held against paths
 └── InvalidPack        a push whose pack is broken, lying or incomplete
 PayloadTooLarge
 ├── PackTooLarge
@@ -38,6 +39,12 @@ class PathCollision(BadRequest):
     """Two paths cannot live in one checkout."""
 
     code = "PathCollision"
+
+
+class PatternsTooCostly(BadRequest):
+    """The patterns of .gitattributes or .gitignore take too long: make them simpler, or send fewer files at once."""
+
+    code = "PatternsTooCostly"
 
 
 class InvalidPack(BadRequest):

@@ -9,6 +9,8 @@ from hutch.git.errors import InvalidPath
 
 MAX_PATH_BYTES = 4096
 MAX_COMPONENT_BYTES = 255
+# Folders in folders: what walks them down does so one call in another.
+MAX_COMPONENTS = 128
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Code points that HFS+ ignores when it compares names (Apple TN1150), so that `.g<200c>it` opens `.git`.
@@ -32,7 +34,15 @@ def check_path(path: str) -> str:
         raise _refusal(path, "is empty")
     if path.startswith("/"):
         raise _refusal(path, "is absolute")
-    for component in path.split("/"):
+    components = path.split("/")
+    if len(components) > MAX_COMPONENTS:
+        raise InvalidPath(
+            f"The path has {len(components)} parts, the limit is {MAX_COMPONENTS}",
+            field="path",
+            value=path,
+            limit=MAX_COMPONENTS,
+        )
+    for component in components:
         _check_component(path, component)
     return path
 

@@ -23,7 +23,7 @@ from hutch.git.objects import (
     render_tree,
 )
 from hutch.git.paths import check_path, fold
-from hutch.git.trees import missing
+from hutch.git.trees import check_depth, missing
 
 PUT_MODES = (FILE_MODE, EXECUTABLE_MODE, SYMLINK_MODE)
 
@@ -77,6 +77,7 @@ class TreeEditor:
     def place_folder(self, path: str, tree: str) -> None:
         """Place a whole tree where there is no file; it replaces a folder that is there."""
         check_path(path)
+        check_depth(self._repo, [tree], above=path.count("/") + 1)
         self._place(path, TreeEntry(FOLDER_MODE, _last(path), bytes.fromhex(tree)))
 
     def _place(self, path: str, entry: TreeEntry) -> None:

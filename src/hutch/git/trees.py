@@ -15,7 +15,7 @@ from pygit2.enums import ObjectType
 
 from hutch.core.errors import EntryNotFound, RevisionNotFound
 from hutch.git import pointers, process
-from hutch.git.errors import BlobTooLarge
+from hutch.git.errors import BlobTooLarge, InvalidPath
 from hutch.git.objects import (
     FOLDER_MODE,
     SUBMODULE_MODE,
@@ -26,6 +26,7 @@ from hutch.git.objects import (
     read_tree,
     read_tree_behind,
 )
+from hutch.git.paths import MAX_COMPONENTS
 from hutch.git.pointers import Pointer
 
 Kind = Literal["file", "folder", "submodule", "symlink"]
@@ -149,6 +150,10 @@ def _cursor(prefix: str, after: str | None) -> list[bytes]:
 def _walk_tree(
     repo: pygit2.Repository, tree: str, prefix: str, recursive: bool, behind: list[bytes]
 ) -> Iterator[tuple[str, TreeEntry]]:
+    if prefix.count("/") > 2 * MAX_COMPONENTS:  # from before there was a limit
+        raise InvalidPath(
+            f"Folders lie too deep in one another: {prefix[:200]!r}", field="path", limit=MAX_COMPONENTS
+        )
     rest: Iterable[TreeEntry]
     if behind:
         opened, rest = read_tree_behind(repo, tree, behind[0], inside=len(behind) > 1)
@@ -162,6 +167,21 @@ def _walk_tree(
         yield path, entry
         if recursive and entry.mode == FOLDER_MODE:
             yield from _walk_tree(repo, entry.oid, path + "/", recursive, [])
+
+
+def check_depth(repo: pygit2.Repository, roots: Iterable[str], *, above: int = 0) -> None:
+    """Raises InvalidPath if folders of these trees lie deeper than a path may name, with `above` parts before them.
+
+    Reads every folder below once for each depth at which it lies.
+    """
+    level, depth = set(roots), above
+    while level:
+        depth += 1
+        if depth > MAX_COMPONENTS:
+            raise InvalidPath(
+                f"Folders lie deeper than {MAX_COMPONENTS} in one another", field="path", limit=MAX_COMPONENTS
+            )
+        level = {entry.oid for oid in level for entry in read_tree(repo, oid) if entry.mode == FOLDER_MODE}
 
 
 def folder_size(repo: pygit2.Repository, commit: str, folder: str = "") -> int:

@@ -7,8 +7,16 @@ position in the pattern that can be reached is followed at once.
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from hutch.git.errors import PatternsTooCostly
+
+# What one request may cost: some seconds of a core, and as much again for ten thousand paths.
+REQUEST_STEPS = 20_000_000
+PATH_STEPS = 2_000
 
 _SLASH = 0x2F
 _POSIX_CLASSES: dict[bytes, frozenset[int]] = {
@@ -67,9 +75,45 @@ def matcher(pattern: bytes, *, pathname: bool) -> Callable[[bytes], bool]:
     return lambda text: _matches(elements, text)
 
 
+class _Work(threading.local):
+    """The steps that are left to this thread's matchers; None: no limit."""
+
+    left: int | None = None
+
+
+_work = _Work()
+
+
+@contextmanager
+def bounded(steps: int) -> Iterator[None]:
+    """Within the block all matchers together take at most so many steps, of which some millions are a second.
+
+    Linear is not cheap where a hostile file of patterns is held against a thousand paths. Raises PatternsTooCostly.
+    """
+    before, _work.left = _work.left, steps
+    try:
+        yield
+    finally:
+        _work.left = before
+
+
+def allow(steps: int) -> None:
+    """Adds so many steps to what is left inside a `bounded` block."""
+    if _work.left is not None:
+        _work.left += steps
+
+
+def _spend(steps: int) -> None:
+    if _work.left is not None:
+        _work.left -= steps
+        if _work.left < 0:
+            raise PatternsTooCostly()
+
+
 def _matches(elements: list[_Element], text: bytes) -> bool:
     states = _close(elements, {0})
     for byte in text:
+        _spend(len(states))
         reached = set()
         for state in states:
             if state == len(elements) or byte not in elements[state].allowed:

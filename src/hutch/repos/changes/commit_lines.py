@@ -20,6 +20,8 @@ from hutch.repos.errors import InvalidCommit
 from hutch.settings import current
 
 MAX_OPERATIONS = 100_000
+# empty ones are passed over, and cost time all the same
+MAX_LINES = 2 * MAX_OPERATIONS
 MAX_SUMMARY_CHARACTERS = 10_000
 MAX_DESCRIPTION_CHARACTERS = 100_000
 # what stands around a file's base64 in its line: keys and the path
@@ -114,6 +116,10 @@ def _lines(body: Lines) -> Iterator[tuple[int, str, dict[str, Any]]]:
     number = 0
     while raw := body.readline(limit + 1):
         number += 1
+        if number > MAX_LINES:
+            raise InvalidCommit(
+                number, f"the body has more than {MAX_LINES} lines", field="body", limit=MAX_LINES
+            )
         if len(raw) > limit:
             raise InvalidCommit(
                 number,

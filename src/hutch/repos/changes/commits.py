@@ -13,7 +13,7 @@ from hutch.cas import service as cas
 from hutch.cas.errors import MissingObjects
 from hutch.core.errors import BadRequest, Conflict, EntryNotFound, HutchError, RevisionNotFound, StaleParent
 from hutch.core.permissions import Actor, require
-from hutch.git import attributes, pointers, repository
+from hutch.git import attributes, pointers, repository, wildmatch
 from hutch.git import refs as git_refs
 from hutch.git.commits import Change, Copy, Delete, DeleteFolder, ObjectBatch, Put, build_tree, commit
 from hutch.git.pointers import Pointer
@@ -79,10 +79,10 @@ def create_commit(
         header, operations = read(body)
         head = _head(git, ref, revision)
         _check_parent(git, header, head, create_pr)
-        draft = _draft(actor, repo, git, header.parent or head, operations, batch)
-        if create_pr:
-            return _as_pull(actor, repo, git, ref, header, draft, batch)
-        return _on_branch(actor, repo, git, ref, header, draft, batch)
+        with wildmatch.bounded(wildmatch.REQUEST_STEPS):
+            draft = _draft(actor, repo, git, header.parent or head, operations, batch)
+            make = _as_pull if create_pr else _on_branch
+            return make(actor, repo, git, ref, header, draft, batch)
 
 
 def target_ref(git: pygit2.Repository, revision: str) -> str:
@@ -148,6 +148,7 @@ def _draft(
     rules = attributes.lfs_rules(git, base)
     large: list[LargeFile] = []
     for operation in operations:
+        wildmatch.allow(wildmatch.PATH_STEPS)
         draft.lines[operation.path] = operation.line
         match operation:
             case File():

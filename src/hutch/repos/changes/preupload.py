@@ -10,11 +10,11 @@ import pygit2
 
 from hutch.core.errors import BadRequest, EntryNotFound
 from hutch.core.permissions import Actor
-from hutch.git import attributes, repository
+from hutch.git import attributes, repository, wildmatch
 from hutch.git import refs as git_refs
 from hutch.git.errors import BlobTooLarge
 from hutch.git.paths import check_path
-from hutch.git.trees import find_files, read_blob
+from hutch.git.trees import Entry, find_files, read_blob
 from hutch.repos.changes.commits import permit, target_ref
 from hutch.repos.changes.ignore_rules import MAX_BYTES, IgnoreRules
 from hutch.repos.lookup import RepoRow
@@ -75,19 +75,22 @@ def preupload(
         if git_attributes is None
         else attributes.rules_of(git_attributes.encode("utf-8", "replace"))
     )
-    ignore = IgnoreRules(_ignore_file(git, head) if git_ignore is None else git_ignore.encode("utf-8", "replace"))
+    ignore = IgnoreRules(
+        _ignore_file(git, head) if git_ignore is None else git_ignore.encode("utf-8", "replace")
+    )
     present = find_files(git, head, [file.path for file in files])
-    return head, [
-        Advice(
-            path=file.path,
-            upload_mode="lfs" if _is_large(file, rules) else "regular",
-            should_ignore=ignore.ignores(file.path),
-            oid=present[file.path].oid
-            if file.path in present and present[file.path].kind == "file"
-            else None,
-        )
-        for file in files
-    ]
+    with wildmatch.bounded(wildmatch.REQUEST_STEPS):
+        return head, [_advice(file, rules, ignore, present) for file in files]
+
+
+def _advice(file: Planned, rules: attributes.Rules, ignore: IgnoreRules, present: dict[str, Entry]) -> Advice:
+    there = present.get(file.path)
+    return Advice(
+        path=file.path,
+        upload_mode="lfs" if _is_large(file, rules) else "regular",
+        should_ignore=ignore.ignores(file.path),
+        oid=there.oid if there is not None and there.kind == "file" else None,
+    )
 
 
 def _check(file: Planned) -> None:

@@ -14,7 +14,8 @@ from hutch.git.errors import BlobTooLarge, PackTooLarge, PathCollision
 from hutch.git.objects import decode_name, read_tree
 from hutch.git.pointers import Pointer
 from hutch.git.receive import Command, Push, Quarantine, Result
-from hutch.git.refs import RefUpdate
+from hutch.git.refs import RefUpdate, commit_of
+from hutch.git.trees import check_depth, tree_of
 from hutch.repos.changes import ref_policy, refs
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import Pull
@@ -104,6 +105,8 @@ def unpack(under_way: PushUnderWay) -> None:
 def _check_names(under_way: PushUnderWay, quarantine: Quarantine) -> None:
     git = repository.open(under_way.repo.path)
     git.odb.add_disk_alternate(str(quarantine.object_folder))
+    tips = [commit_of(git, tip) for tip in under_way.push.new_oids] if under_way.push else []
+    check_depth(git, {tree_of(git, tip) for tip in tips if tip is not None})
     seen: set[bytes] = set()
     for oid, kind, _ in quarantine.headers(quarantine.new_oids()):
         if kind != "tree":
