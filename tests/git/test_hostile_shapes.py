@@ -43,7 +43,7 @@ def test_path_of_very_many_parts_is_refused() -> None:
 
 def test_folders_may_lie_as_deep_as_a_path_may_name(repo: pygit2.Repository) -> None:
     trees.check_depth(repo, [nested(repo, MAX_COMPONENTS - 1)])
-    for depth, above in ((MAX_COMPONENTS, 0), (MAX_COMPONENTS - 1, 1), (9000, 0)):
+    for depth, above in ((MAX_COMPONENTS, 0), (MAX_COMPONENTS - 1, 1), (400, 0)):
         with pytest.raises(InvalidPath):
             trees.check_depth(repo, [nested(repo, depth)], above=above)
 
@@ -60,7 +60,7 @@ def test_copy_of_a_folder_into_itself_cannot_be_repeated_without_end(repo: pygit
 
 def test_walk_of_a_tree_from_before_the_limit_ends_with_a_clear_error(repo: pygit2.Repository) -> None:
     who = pygit2.Signature("a", "a@example.org")
-    made = repo.create_commit("refs/heads/main", who, who, "deep", pygit2.Oid(hex=nested(repo, 3000)), [])
+    made = repo.create_commit("refs/heads/main", who, who, "deep", pygit2.Oid(hex=nested(repo, 400)), [])
     with pytest.raises(InvalidPath):
         list(trees.walk(repo, str(made)))
 
