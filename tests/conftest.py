@@ -5,57 +5,30 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import django
 import hypothesis
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import chromium
+from tests.ground import DATABASE, FOLDER, POSTGRES
 from tests.postgres import Postgres
 
 # A loaded machine is no failure: nothing in the tests is timed.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-DATABASE = os.environ.get("HUTCH_TEST_DATABASE") or "sqlite"
-FOLDER = Path(tempfile.mkdtemp(prefix="hutch-tests-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-
-# Settings are read when Django is set up, so what they are for this run comes before.
-for _name in [
-    name for name in os.environ if name.startswith(("HUTCH_", "HF_")) and not name.startswith("HUTCH_TEST_")
-]:
-    del os.environ[_name]
-os.environ["HUTCH_DATA"] = str(FOLDER)
-os.environ["DJANGO_SETTINGS_MODULE"] = "hutch.djangoconf"
-# A fixture of Playwright's keeps an event loop running in the thread of the tests that come after it.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
-_postgres: Postgres | None = None
-if DATABASE == "postgres":
-    _postgres = Postgres()
-    atexit.register(_postgres.stop)
-    _postgres.start()
-    os.environ["HUTCH_DATABASE_URL"] = _postgres.new_database("rooms")
-elif DATABASE != "sqlite":
-    raise pytest.UsageError(f"HUTCH_TEST_DATABASE is {DATABASE!r}; known are sqlite and postgres")
-django.setup()
-
 
 @pytest.fixture(scope="session")
 def postgres() -> Postgres | None:
     """The run's PostgreSQL server, or None when the run is on SQLite."""
-    return _postgres
+    return POSTGRES
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +66,12 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     current.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the run; each test opens a context of its own (`browser.new_context(...)`)."""
+    """A Chromium for a file of tests; each test opens a context of its own (`browser.new_context(...)`).
+
+    Not for the run: Playwright keeps an event loop in the tests' thread, and others call `asyncio.run`.
+    """
     with chromium() as launched:
         yield launched
 

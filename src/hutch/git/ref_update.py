@@ -107,7 +107,8 @@ def _transaction(path: Path, updates: Sequence[RefUpdate]) -> None:
 def _update_ref(path: Path, script: bytes) -> str:
     args = [*process.DURABLE, "-c", "core.filesRefLockTimeout=1000", "update-ref", "--no-deref", "--stdin"]
     done = process.run_raw(path, args, stdin=script)
-    return "" if done.returncode == 0 else process.words(done.stderr, 4000)
+    # unlike `process.words` this still names the lock file; it is shown to nobody as it is
+    return "" if done.returncode == 0 else done.stderr.decode("utf-8", "replace")[:4000] or "no reason given"
 
 
 def _line(each: RefUpdate) -> str:
