@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from hutch.git.errors import PatternsTooCostly
 
-# What one request may cost: some seconds of a core, and as much again for ten thousand paths.
-REQUEST_STEPS = 20_000_000
+# What one request may cost: a second or two of a core, and as much again for each 2,500 paths.
+REQUEST_STEPS = 5_000_000
 PATH_STEPS = 2_000
 
 _SLASH = 0x2F
