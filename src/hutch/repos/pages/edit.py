@@ -58,7 +58,9 @@ def edit(request: HttpRequest, repo: RepoRow, revision: str, path: str) -> HttpR
     try:
         entry = trees.entry_at(here.git, here.commit, path)
     except EntryNotFound:  # the link for a card that is missing
-        return HttpResponseRedirect(f"{links.page(repo, 'new', revision)}?{urlencode({'path': check_path(path)})}")
+        return HttpResponseRedirect(
+            f"{links.page(repo, 'new', revision)}?{urlencode({'path': check_path(path)})}"
+        )
     content = browsing.content_of(here, entry)
     if not content.is_editable or entry.pointer is not None:
         raise BadRequest(
