@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from tests.house.source import Function, Module, modules
 
 # Modules in which a public function is a verb that others call: the rest is tables, forms, pages and wiring.
-NOT_VERBS = re.compile(r"(^|/)(models|apps|forms|pages|api|wire|context|middleware|identity)(_\w+)?\.py$")
+NOT_VERBS = re.compile(
+    r"(^|/)(models|apps|forms|pages|api|wire|context|middleware|identity)(_\w+)?\.py$|/(api|pages)/\w+\.py$"
+)
 FORBIDDEN_MODULES = re.compile(r"^(utils?|helpers?|managers?|base|common|misc|stuff|tools)$")
 FORBIDDEN_NAMES = re.compile(
     r"(Utils?|Helpers?|Manager|Base)$|^(Base|Abstract)[A-Z]|(^|_)(utils?|helpers?)(_|$)"
@@ -130,7 +132,9 @@ def _readings(module: Module) -> Iterator[ast.AST]:
 
 
 def test_handlers_leave_transactions_to_the_verbs() -> None:
-    handlers = [m for m in modules() if re.search(r"(^|/)(api|pages|wire)(_\w+)?\.py$", m.name)]
+    handlers = [
+        m for m in modules() if re.search(r"(^|/)(api|pages|wire)(_\w+)?\.py$|/(api|pages)/\w+\.py$", m.name)
+    ]
     found = [
         m.at(node)
         for m in handlers
