@@ -25,7 +25,7 @@ resolve main "The complete lock of .venv: every pip install of it is held to the
 { head -n 1 "$work/main.txt"; freeze "$work/main"; } >constraints.txt
 for version in 1.10 0.36; do
     resolve "hub-$version" "The complete lock of .venvs/hub-$version: client huggingface_hub $version (\`make lock\` renews it)." \
-        "huggingface_hub==$version.*"
+        "huggingface_hub==$version.*" click # 1.10 imports click, which its typer no longer brings
 done
 resolve heavy "The complete lock of .venvs/heavy: transformers, torch (CPU) and datasets (\`make lock\` renews it)." \
     torch==2.13.0 transformers==5.23.0 datasets==5.2.0 huggingface_hub==2.4.0
