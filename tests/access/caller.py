@@ -14,6 +14,14 @@ _MASKED = re.compile(r'(?<=csrfmiddlewaretoken" value=")\w+|(?<=hutch_csrf=)\w+;
 REQUEST_ID = "the-same-for-all"
 
 
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Headers by lower-case name; one that stands twice as one line."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+    return found
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the server answered; header names are lower case."""
@@ -66,7 +74,7 @@ class Caller:
             try:
                 self._line.request(method, address, body or None, sent)
                 reply = self._line.getresponse()
-                found = Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
+                found = Answer(reply.status, _joined(reply.getheaders()), reply.read())
             except (http.client.HTTPException, ConnectionError):
                 self.close()
                 if is_last:

@@ -30,6 +30,20 @@ def listed() -> Iterator[tuple[str, str]]:
     assert operations
 
 
+def listed_patterns() -> Iterator[str]:
+    """The addresses of Django's views, as they are written."""
+    return _written(get_resolver(), "")
+
+
+def _written(resolver: URLResolver, before: str) -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        here = before + str(entry.pattern).lstrip("^")
+        if isinstance(entry, URLResolver):
+            yield from _written(entry, here)
+        else:
+            yield here
+
+
 def _patterns(resolver: URLResolver) -> Iterator[URLPattern]:
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
