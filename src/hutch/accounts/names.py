@@ -14,14 +14,16 @@ _LONGEST_BY_ADMIN = 96
 # The words that stand first in an address of the hub, now or in a later room.
 RESERVED = frozenset(
     """
-    _cas about account accounts admin api apps arena assets auth avatars billing blog brand buckets cas chat collections
+    _cas about account accounts admin api apps arena assets
+    auth avatars billing blog brand buckets cas chat collections
     compare compress confirm-email contact dashboard datasets device discussions docs download email enterprise
     favicon.ico fonts front health help home huggingface hutch images inactive inference inference-endpoints info
     invitations invite jobs join kernels language learn lfs likes login logout mcp media metrics mfa models new
     new-dataset new-space
     notifications oauth organizations orgs oidc papers passkeys password playground posts
     pricing privacy profile raw reauthenticate recovery-codes resolve resources robots.txt router saml scim search
-    security sessions settings setup sign-in sign-out sign-up signin signup sitemap.xml spaces sso static status storage support
+    security sessions settings setup sign-in sign-out sign-up signin
+    signup sitemap.xml spaces sso static status storage support
     tasks terms token tokens training tree upload uploads user users v1 v2 webhooks well-known xet
     """.split()
 )
