@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from hutch.accounts.permissions import require_sight
 from hutch.core import paging
 from hutch.core.errors import BadRequest
 from hutch.core.permissions import Actor
@@ -64,10 +65,11 @@ class Page:
 
 
 def find(actor: Actor, type_: str, wanted: Wanted, properties: Sequence[str] = ()) -> Page:
-    """A page of the repositories of a type that `actor` may see. Raises BadRequest (sort, cursor).
+    """A page of the repositories of a type that `actor` may see. Raises BadRequest (sort, cursor), Unauthorized.
 
     Only what `properties` need is read from the table beside the small columns.
     """
+    require_sight(actor)
     column = SORTS.get(wanted.sort)
     if column is None:
         known = ", ".join(sorted(SORTS))
@@ -188,6 +190,7 @@ def counts(actor: Actor, namespace_id: int) -> dict[str, int]:
 
 def tags_by_type(actor: Actor, type_: str) -> dict[str, list[Shape]]:
     """The tags of all repositories of a type that `actor` may see, by what they speak of, most used first."""
+    require_sight(actor)
     counted = (
         RepoTag.objects.filter(repo__in=visible_to(actor).filter(type=type_).values("pk"))
         .values("tag")
