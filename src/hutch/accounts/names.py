@@ -20,11 +20,10 @@ RESERVED = frozenset(
     favicon.ico fonts front health help home huggingface hutch images inactive inference inference-endpoints info
     invitations invite jobs join kernels language learn lfs likes login logout mcp media metrics mfa models new
     new-dataset new-space
-    notifications oauth organizations orgs oidc papers passkeys password playground posts
-    pricing privacy profile raw reauthenticate recovery-codes resolve resources robots.txt router saml scim search
-    security sessions settings setup sign-in sign-out sign-up signin
-    signup sitemap.xml spaces sso static
-    status storage support tasks terms token tokens training tree upload uploads user users v1 v2 webhooks well-known xet
+    notifications oauth organizations orgs oidc papers passkeys password playground posts pricing privacy
+    profile raw reauthenticate recovery-codes resolve resources robots.txt router saml scim search security
+    sessions settings setup sign-in sign-out sign-up signin signup sitemap.xml spaces sso static status storage
+    support tasks terms token tokens training tree upload uploads user users v1 v2 webhooks well-known xet
     """.split()
 )
 _CHOSEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
