@@ -62,8 +62,8 @@ def _on_refused(request: HttpRequest, error: Any) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     first = error.errors[0]
-    named = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload")]
-    field = ".".join(named) or "body"
+    source, *named = (str(part) for part in first["loc"])
+    field = ".".join(named[1:] if source == "body" else named) or "body"  # a body's first word is our own parameter
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 

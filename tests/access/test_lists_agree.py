@@ -54,7 +54,8 @@ def house(db: None) -> dict[str, list[int]]:
 
 ENTITIES = st.sampled_from(
     ["*", *(f"user:{name}" for name in PEOPLE), *(f"org:{name}" for name in ORGS), "org:ann", "user:acme",
-     "model:ann/r0", "dataset:ann/r1", "model:ann/r1", "space:corp/r20", "model:r24", "dataset:r25", "space:r26", "model:absent"]  # noqa: E501
+     "model:ann/r0", "dataset:ann/r1", "model:ann/r1", "space:corp/r20",
+     "model:r24", "dataset:r25", "space:r26", "model:absent"]
 )  # fmt: skip
 GRANTS = st.lists(st.builds(Grant, ENTITIES, st.frozensets(st.sampled_from(WORDS))), max_size=4).map(tuple)
 
