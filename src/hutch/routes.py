@@ -63,7 +63,9 @@ def _on_refused(request: HttpRequest, error: Any) -> HttpResponse:
 def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     first = error.errors[0]
     source, *named = (str(part) for part in first["loc"])
-    field = ".".join(named[1:] if source == "body" else named) or "body"  # a body's first word is our own parameter
+    field = (
+        ".".join(named[1:] if source == "body" else named) or "body"
+    )  # a body's first word is our own parameter
     return _on_error(request, BadRequest(f"{field}: {first['msg']}", field=field, value=first.get("input")))
 
 

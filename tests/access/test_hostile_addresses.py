@@ -25,22 +25,23 @@ HOSTILE = (
 _LEFT_OUT = ("account_logout", "/api/repos/delete", "/api/repos/move")
 
 
-def addresses(address: str, words: Sequence[str]) -> Iterator[str]:
-    """The address with each of its parts in turn replaced by each hostile word."""
+def addresses(address: str, turn: int) -> Iterator[str]:
+    """The address with each of its parts in turn replaced by hostile words: a fourth of them, by turns."""
     path, mark, query = address.partition("?")
     parts = path.split("/")[1:]
     for at in range(len(parts)):
-        for word in words:
+        for word in HOSTILE[(turn + at) % 4 :: 4]:
             yield "/" + "/".join([*parts[:at], word, *parts[at + 1 :]]) + mark + query
 
 
 @pytest.mark.parametrize("actor", ["root", "nobody"])
 def test_no_spelling_of_an_address_leads_elsewhere_or_breaks_the_server(scene: Scene, actor: str) -> None:
     asked, wrong = set(), []
-    for row in (row for row in rows() if row.route not in _LEFT_OUT and row.body != "form_delete"):
+    tried = [row for row in rows() if row.route not in _LEFT_OUT and row.body != "form_delete"]
+    for turn, row in enumerate(tried):
         words = scene.words(actor, "orgpublic")
         body, kind = BODIES[row.body](words)
-        for address in addresses(row.address.format(**words), HOSTILE if actor == "root" else HOSTILE[::3]):
+        for address in addresses(row.address.format(**words), turn):
             if (row.method, address) in asked:
                 continue
             asked.add((row.method, address))
@@ -113,11 +114,17 @@ BODIES_OF = [
 ]
 
 
+@pytest.fixture(scope="module")
+def spare(scene: Scene) -> str:
+    """The last name of a repository of olive's for which it does not matter what becomes of it."""
+    return scene.copy("userpublic")
+
+
 @pytest.mark.parametrize(
     "row", [row for row in BODIES_OF if row.body not in ("commit", "flush", "ls_refs", "paths")], ids=str
 )
-def test_no_value_in_a_json_body_breaks_the_server(scene: Scene, row: Row) -> None:
-    wrong, words = [], scene.words("root", "orgown" if row.is_on_copy else "orgpublic")
+def test_no_value_in_a_json_body_breaks_the_server(scene: Scene, spare: str, row: Row) -> None:
+    wrong, words = [], scene.words("root", "userpublic", spare)
     address, body = row.address.format(**words), json.loads(BODIES[row.body](words)[0])
     unknown = {**body, "unknown-field": 1}
     hostile = [body | {name: odd} for name in body for odd in ODD_VALUES] + [
