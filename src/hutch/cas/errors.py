@@ -2,6 +2,7 @@
 
 BadRequest                 400
 ├── MissingObjects         400  MissingObjects      which objects were not uploaded
+├── MissingXetFiles        400  MissingXetFiles     which files were not uploaded
 ├── PointerSizeMismatch    400  PointerSizeMismatch both sizes are named
 └── InvalidBatch           422  InvalidBatch        git-lfs's word for a request that is JSON but makes no sense
 Forbidden
@@ -35,6 +36,21 @@ class MissingObjects(BadRequest):
             value=named,
         )
         self.oids = list(oids)
+
+
+class MissingXetFiles(BadRequest):
+    """Xet files that the request names have not been uploaded."""
+
+    code = "MissingXetFiles"
+
+    def __init__(self, hashes: Sequence[str]) -> None:
+        named = ", ".join(hashes[:_NAMED]) + (" ..." if len(hashes) > _NAMED else "")
+        super().__init__(
+            f"{len(hashes)} file(s) that this names are not here; upload them first: {named}",
+            field="xetHash",
+            value=named,
+        )
+        self.hashes = list(hashes)
 
 
 class PointerSizeMismatch(BadRequest):

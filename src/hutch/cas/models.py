@@ -5,12 +5,112 @@ from __future__ import annotations
 from django.db import models
 
 
+class Xorb(models.Model):
+    """Compressed chunks that are in storage, whole and checked against `hash`. `index` is a packed `xet.xorb.XorbIndex`.
+
+    A collector leaves a xorb alone that was sent, or told of to a client, lately (`touched_at`). A damaged one backs
+    what it still can, but is offered to nobody, and is replaced by whoever sends it again.
+    """
+
+    hash = models.CharField(max_length=64, unique=True)
+    storage_key = models.CharField(max_length=200)
+    size_bytes = models.BigIntegerField()
+    raw_bytes = models.BigIntegerField()
+    chunks = models.IntegerField()
+    index = models.BinaryField()
+    damaged = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(db_index=True)
+
+
+class XorbReceipt(models.Model):
+    """A user sent the bytes of this xorb, and so may use every chunk of it."""
+
+    user_id = models.BigIntegerField()
+    xorb = models.ForeignKey(Xorb, on_delete=models.CASCADE, related_name="receipts")
+    renewed_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "xorb"], name="xorb_receipt_once")]
+
+
+class DedupeChunk(models.Model):
+    """A chunk that clients may ask for (one of about a thousand, and the first of each file), and where it stands."""
+
+    chunk = models.CharField(max_length=64)
+    xorb = models.ForeignKey(Xorb, on_delete=models.CASCADE, related_name="offered")
+    position = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["chunk", "xorb"], name="dedupe_chunk_once")]
+
+
+class XetFile(models.Model):
+    """A file as runs of chunks. `terms` is packed (`xet.files.pack_terms`); `hash` was recomputed from the chunks."""
+
+    hash = models.CharField(max_length=64, unique=True)
+    size_bytes = models.BigIntegerField()
+    terms = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(db_index=True)
+
+
+class FileXorb(models.Model):
+    """A file uses these chunks of a xorb: `ranges` reads `0-12,40-41`, ends exclusive."""
+
+    file = models.ForeignKey(XetFile, on_delete=models.CASCADE, related_name="uses")
+    xorb = models.ForeignKey(Xorb, on_delete=models.PROTECT, related_name="users")
+    ranges = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["file", "xorb"], name="file_xorb_once")]
+
+
+class FileReceipt(models.Model):
+    """A user may put a file into a repository: they sent it for it, or could read it when they asked."""
+
+    user_id = models.BigIntegerField()
+    repo_id = models.BigIntegerField(db_index=True)
+    file = models.ForeignKey(XetFile, on_delete=models.CASCADE, related_name="receipts")
+    renewed_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user_id", "repo_id", "file"], name="file_receipt_once")
+        ]
+
+
+class FileLink(models.Model):
+    """A bucket has a file. Repositories link a LargeObject instead."""
+
+    repo_id = models.BigIntegerField()
+    file = models.ForeignKey(XetFile, on_delete=models.PROTECT, related_name="links")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repo_id", "file"], name="file_link_once")]
+        indexes = [models.Index(fields=["file", "repo_id"], name="file_link_lookup")]
+
+
+class Epoch(models.Model):
+    """How often what a client may have cached became void: for one user, or (user 0) for all."""
+
+    user_id = models.BigIntegerField(unique=True)
+    number = models.BigIntegerField(default=1)
+
+
 class LargeObject(models.Model):
-    """Bytes that are in storage, whole and checked against their SHA-256. `storage_key` is where."""
+    """Bytes that are in storage, whole and checked against their SHA-256.
+
+    They are the blob `storage_key`, or the file `xet_file`; both while the one takes the place of the other.
+    """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size_bytes = models.BigIntegerField()
-    storage_key = models.CharField(max_length=200)
+    storage_key = models.CharField(max_length=200, blank=True)
+    xet_file = models.ForeignKey(
+        XetFile, null=True, blank=True, on_delete=models.PROTECT, related_name="objects_of"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from hutch.cas import stores
 from hutch.cas.errors import MissingObjects, PointerSizeMismatch
-from hutch.cas.models import FileLock, LargeObject, ObjectLink, Receipt, Upload
+from hutch.cas.models import FileLink, FileLock, FileReceipt, LargeObject, ObjectLink, Receipt, Upload
 from hutch.core import clock
 from hutch.core.permissions import Actor
 from hutch.git.pointers import Pointer
@@ -78,7 +78,7 @@ def known(
         elsewhere = ObjectLink.objects.filter(object=OuterRef("pk"))
         rule |= Q(Exists(elsewhere.filter(Exists(readable.filter(pk=OuterRef("repo_id"))))))
     sizes: dict[str, int] = {}
-    for some in _chunks(oids):
+    for some in in_pages(oids):
         sizes.update(LargeObject.objects.filter(rule, sha256__in=some).values_list("sha256", "size_bytes"))
     return sizes
 
@@ -90,7 +90,7 @@ def remember(actor: Actor, repo_id: int, oids: Iterable[str]) -> None:
     """
     if actor.user_id is None:
         return
-    for some in _chunks(oids):
+    for some in in_pages(oids):
         linked = ObjectLink.objects.filter(repo_id=repo_id, object__sha256__in=some).values("object_id")
         fresh = Receipt.objects.filter(
             repo_id=repo_id, user_id=actor.user_id, renewed_at__gt=clock.now() - _RENEW_AFTER
@@ -125,7 +125,7 @@ def link(
     Raises what `check` raises, and then links nothing.
     """
     sizes = check(actor, repo_id, pointers, readable)
-    for some in _chunks(sizes):
+    for some in in_pages(sizes):
         # In one order everywhere: two links of the same objects at once shall wait for each other, not for ever.
         keys = LargeObject.objects.filter(sha256__in=some).order_by("pk").values_list("pk", flat=True)
         ObjectLink.objects.bulk_create(
@@ -144,7 +144,7 @@ def object_of(repo_id: int, oid: str) -> StoredObject | None:
 def objects_of(repo_id: int, oids: Iterable[str]) -> dict[str, StoredObject]:
     """Those of the objects that are linked in the repository."""
     found: dict[str, StoredObject] = {}
-    for some in _chunks(oids):
+    for some in in_pages(oids):
         rows = LargeObject.objects.filter(sha256__in=some, links__repo_id=repo_id)
         for row in rows.values_list("sha256", "size_bytes", "storage_key"):
             found[row[0]] = StoredObject(*row)
@@ -223,7 +223,7 @@ def unlink(repo_id: int, oids: Iterable[str]) -> int:
     """Takes objects from a repository, receipts too, so that a collector may remove them; how many links went."""
     gone = 0
     with transaction.atomic():
-        for some in _chunks(oids):
+        for some in in_pages(oids):
             keys = list(LargeObject.objects.filter(sha256__in=some).values_list("pk", flat=True))
             Receipt.objects.filter(repo_id=repo_id, object_id__in=keys).delete()
             gone += ObjectLink.objects.filter(repo_id=repo_id, object_id__in=keys).delete()[0]
@@ -232,7 +232,7 @@ def unlink(repo_id: int, oids: Iterable[str]) -> int:
 
 def forget_repo(repo_id: int) -> None:
     """Removes all that the room knows of a repository that is being deleted; runs in the caller's transaction."""
-    for model in (ObjectLink, Receipt, Upload, FileLock):
+    for model in (ObjectLink, Receipt, Upload, FileLock, FileLink, FileReceipt):
         model.objects.filter(repo_id=repo_id).delete()
 
 
@@ -246,8 +246,8 @@ def _write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
     )  # fmt: skip
 
 
-def _chunks(oids: Iterable[str]) -> Iterator[list[str]]:
-    """Distinct oids in lists of bounded length."""
+def in_pages(oids: Iterable[str]) -> Iterator[list[str]]:
+    """Distinct oids or hashes in lists of bounded length, for queries."""
     distinct = list(dict.fromkeys(oids))
     for at in range(0, len(distinct), _QUERY_OIDS):
         yield distinct[at : at + _QUERY_OIDS]

@@ -1,0 +1,77 @@
+"""Xet files of buckets: who may put one there, and what is there. Repositories link objects instead (`cas.service`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from hutch.cas.errors import MissingXetFiles
+from hutch.cas.models import FileLink, FileReceipt, LargeObject, ObjectLink, XetFile
+from hutch.cas.service import in_pages
+from hutch.core.permissions import Actor
+
+
+def known_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: QuerySet[Any]) -> dict[str, int]:
+    """The sizes in bytes of those Xet files that `actor` may put into this bucket; others look as if they did not exist.
+
+    A file may be put there if it is there already, if the actor sent it for this bucket, or if it is in one of
+    `readable` (a query of repositories and buckets whose files the actor may read).
+    """
+    rule = Q(Exists(FileLink.objects.filter(file=OuterRef("pk"), repo_id=repo_id))) | in_readable(readable)
+    if actor.user_id is not None:
+        mine = FileReceipt.objects.filter(file=OuterRef("pk"), repo_id=repo_id, user_id=actor.user_id)
+        rule |= Q(Exists(mine))
+    sizes: dict[str, int] = {}
+    for some in in_pages(hashes):
+        sizes.update(XetFile.objects.filter(rule, hash__in=some).values_list("hash", "size_bytes"))
+    return sizes
+
+
+def in_readable(readable: QuerySet[Any], file: str = "pk") -> Q:
+    """The rule that a file is linked in one of these repositories or buckets; `file` names its key in the query."""
+    direct = FileLink.objects.filter(file=OuterRef(file))
+    behind = ObjectLink.objects.filter(object__xet_file=OuterRef(file))
+    there = readable.filter(pk=OuterRef("repo_id"))
+    return Q(Exists(direct.filter(Exists(there)))) | Q(Exists(behind.filter(Exists(there))))
+
+
+def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: QuerySet[Any]) -> dict[str, int]:
+    """Makes these files readable in the bucket; their sizes in bytes. Runs in the caller's transaction.
+
+    Raises MissingXetFiles naming those that do not exist for this actor, and then links nothing.
+    """
+    wanted = list(dict.fromkeys(hashes))
+    sizes = known_files(actor, repo_id, wanted, readable)
+    missing = sorted(set(wanted) - sizes.keys())
+    if missing:
+        raise MissingXetFiles(missing)
+    for some in in_pages(sizes):
+        # In one order everywhere: two links of the same files at once shall wait for each other, not for ever.
+        keys = XetFile.objects.filter(hash__in=some).order_by("pk").values_list("pk", flat=True)
+        FileLink.objects.bulk_create(
+            [FileLink(repo_id=repo_id, file_id=key) for key in keys], ignore_conflicts=True
+        )
+    return sizes
+
+
+def unlink_files(repo_id: int, hashes: Iterable[str]) -> int:
+    """Takes files from a bucket in which nothing names them any more, receipts too; how many links went."""
+    gone = 0
+    with transaction.atomic():
+        for some in in_pages(hashes):
+            keys = list(XetFile.objects.filter(hash__in=some).values_list("pk", flat=True))
+            FileReceipt.objects.filter(repo_id=repo_id, file_id__in=keys).delete()
+            gone += FileLink.objects.filter(repo_id=repo_id, file_id__in=keys).delete()[0]
+    return gone
+
+
+def files_behind(oids: Iterable[str]) -> dict[str, str]:
+    """The Xet file hash of each of these objects that has one; the caller has seen that they may be read."""
+    found: dict[str, str] = {}
+    for some in in_pages(oids):
+        rows = LargeObject.objects.filter(sha256__in=some, xet_file__isnull=False)
+        found.update(rows.values_list("sha256", "xet_file__hash"))
+    return found
