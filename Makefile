@@ -7,6 +7,8 @@ VENV := .venv/bin
 # Most tests wait for a process of theirs, so a third worker keeps two cores busy.
 PYTEST := $(VENV)/python -m pytest --numprocesses 3 --dist loadfile
 CLIENTS := hub-1.10 hub-0.36
+# This one runs only the tests of Xet, which it speaks in the oldest way.
+XET_CLIENT := hub-1.0
 # These know neither a database nor a client.
 PURE := $(addprefix --ignore=tests/,house git storage)
 N ?= 200
@@ -29,13 +31,15 @@ system: ## install the programs that tests and benchmarks start (as root, with a
 	@scripts/system.sh --strict
 
 venvs: ## make the other clients' environments of the matrix
-	@printf '%s\n' $(CLIENTS) heavy | xargs -P 3 -n 1 scripts/setup.sh
+	@printf '%s\n' $(CLIENTS) $(XET_CLIENT) heavy npm | xargs -P 3 -n 1 scripts/setup.sh
 
 test: setup ## the suite on SQLite with the current client
-	$(PYTEST) -m "not heavy" $(ARGS)
+	$(PYTEST) -m "not heavy and not npm" $(ARGS)
 
 matrix: setup venvs ## the suite on PostgreSQL with every client, and the heavy libraries
-	HUTCH_TEST_DATABASE=postgres HUTCH_TEST_CLIENTS="current $(CLIENTS)" $(PYTEST) $(PURE) $(ARGS)
+	HUTCH_TEST_DATABASE=postgres HUTCH_TEST_CLIENTS="current $(CLIENTS)" \
+	HUTCH_TEST_XET_CLIENTS="current $(CLIENTS) $(XET_CLIENT)" \
+	$(PYTEST) $(PURE) $(ARGS)
 
 check: setup ## formatting, lint, types, import contract
 	$(VENV)/ruff format --check .

@@ -4,6 +4,7 @@
 #   scripts/setup.sh run        .venv with what `make run` needs: Hutch and the client that loads the demo
 #   scripts/setup.sh dev        .venv with what `make check` and `make test` need
 #   scripts/setup.sh hub-1.10   .venvs/hub-1.10, and so on for every file of requirements/
+#   scripts/setup.sh npm        .venvs/npm with the JavaScript client, from requirements/npm (needs node and npm)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,7 +59,7 @@ main_environment() { # run|dev
 client_environment() { # name
     local lock="requirements/$1.txt" folder=".venvs/$1" print
     if [ ! -f "$lock" ]; then
-        say "there is no $lock; known are: run dev $(basename -s .txt requirements/*.txt | xargs)"
+        say "there is no $lock; known are: run dev npm $(basename -s .txt requirements/*.txt | xargs)"
         exit 2
     fi
     print=$(fingerprint "$lock" scripts/setup.sh)
@@ -69,8 +70,25 @@ client_environment() { # name
     echo "$print" > "$folder/.made"
 }
 
+npm_environment() {
+    local folder=.venvs/npm print
+    print=$(fingerprint requirements/npm/package.json requirements/npm/package-lock.json scripts/setup.sh)
+    [ "$(cat "$folder/.made" 2>/dev/null)" = "$print" ] && return
+    command -v npm >/dev/null || {
+        say "npm is missing (\`make system\` installs it); without it go: the tests of the JavaScript client"
+        exit 1
+    }
+    say "installing into $folder"
+    mkdir -p "$folder"
+    cp requirements/npm/package.json requirements/npm/package-lock.json "$folder"
+    # No script of a package runs, and what is optional stays away: the client needs neither.
+    npm ci --prefix "$folder" --silent --ignore-scripts --omit=optional --no-audit --no-fund
+    echo "$print" > "$folder/.made"
+}
+
 case "${1:-}" in
     run | dev) main_environment "$1" ;;
-    "") say "which environment? run, dev, $(basename -s .txt requirements/*.txt | xargs)"; exit 2 ;;
+    npm) npm_environment ;;
+    "") say "which environment? run, dev, npm, $(basename -s .txt requirements/*.txt | xargs)"; exit 2 ;;
     *) client_environment "$1" ;;
 esac

@@ -11,6 +11,8 @@ fonts|fonts-dejavu-core|the tests of the pages
 rsync|rsync|the test of the backup
 nginx|nginx-light|the benchmarks and the tests behind a proxy
 openssl|openssl|the tests of TLS
+node|nodejs|the tests of the JavaScript client
+npm|npm|the tests of the JavaScript client
 postgres|postgresql|the tests on PostgreSQL'
 
 PATH="$PATH:/usr/sbin:/sbin"

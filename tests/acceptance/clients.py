@@ -1,7 +1,7 @@
 """The unmodified clients, each in its own environment, run as processes of their own.
 
 `HUTCH_TEST_CLIENTS` names the environments of a run: `current` is the one the tests run in, others are folders of
-`.venvs` (`make venvs`).
+`.venvs` (`make venvs`). `HUTCH_TEST_XET_CLIENTS` names those that the tests of Xet run with.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 NAMES = (os.environ.get("HUTCH_TEST_CLIENTS") or "current").split()
+XET_NAMES = (os.environ.get("HUTCH_TEST_XET_CLIENTS") or " ".join(NAMES)).split()
 
 # A client's script finds its arguments in `args` and leaves its answer in `result`; both travel as JSON.
 _FRAME = """
