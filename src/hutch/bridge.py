@@ -12,12 +12,13 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from django.core import signals
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponseBase
 
 from hutch.accounts import actors
 from hutch.core import threads
 from hutch.core.errors import HutchError, PayloadTooLarge, Unauthorized
+from hutch.core.request import Request
 from hutch.core.wires import Receive, Scope, Send, error_answer
 from hutch.settings import current
 
@@ -117,7 +118,7 @@ def _wsgi_text(raw: bytes) -> str:
 
 def _respond(environ: dict[str, Any]) -> HttpResponseBase:
     signals.request_started.send(sender=WSGIHandler, environ=environ)
-    request = WSGIRequest(environ)
+    request = Request(environ)
     request.path_info = environ["hutch.scope"]["routing_path"]
     return _handler.get_response(request)
 

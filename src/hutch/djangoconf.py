@@ -109,6 +109,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _settings.url.startswith("https://"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "hutch_session"
+SESSION_ENGINE = "hutch.accounts.sessions"
 CSRF_COOKIE_NAME = "hutch_csrf"
 CSRF_FAILURE_VIEW = "hutch.web.pages.forged"
 SESSION_COOKIE_AGE = 30 * 86400

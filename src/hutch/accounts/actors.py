@@ -14,12 +14,12 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import OperationalError, connection
 from django.utils.crypto import constant_time_compare
 
 from hutch.accounts import scopes
 from hutch.accounts.models import AccessToken, User
+from hutch.accounts.sessions import SessionStore
 from hutch.core import clock
 from hutch.core.errors import Unauthorized
 from hutch.core.permissions import Actor, Grant, Role

@@ -15,7 +15,6 @@ from hutch.accounts.pages_orgs import mail_link
 from hutch.accounts.permissions import HUB
 from hutch.core.errors import BadRequest, Forbidden, NotFound
 from hutch.core.permissions import Actor, require
-from hutch.core.text import storable
 from hutch.settings import current
 
 _MOST_SHOWN = 500
@@ -44,7 +43,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
             _change(request, actor, what, request.POST.get("username", ""))
             return redirect("admin_users")
     text = request.GET.get("q", "").strip()
-    found = User.objects.filter(username__icontains=storable(text)) if text else User.objects.all()
+    found = User.objects.filter(username__icontains=text) if text else User.objects.all()
     return page(
         request, "admin_users", rows=found.order_by("username")[:_MOST_SHOWN], total=found.count(), text=text,
         create=forms.NewUser() if link else create, invite=forms.InviteToHub() if link else invite, link=link,

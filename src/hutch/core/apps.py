@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -15,6 +16,9 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        """Imports every room's events, jobs and listeners, so that each process knows them all."""
+        """Holds databases to one rule for text; imports every room's events, jobs and listeners, for each process."""
+        from hutch.core.database import hold_to_the_strictest
+
+        connection_created.connect(hold_to_the_strictest)
         autodiscover_modules("events", "jobs", "listeners")
         import_module("hutch.core.sweep")

@@ -1,14 +1,40 @@
-"""Brings the database's tables up to date, by one process at a time."""
+"""Brings the database's tables up to date, by one process at a time, and holds all databases to the strictest."""
 
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Callable
+from typing import Any
 
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
+from hutch.core.text import require_storable
 from hutch.settings import current
+
+
+def hold_to_the_strictest(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """For Django's `connection_created`: text that PostgreSQL refuses is refused before SQLite would take it.
+
+    Whatever reads input names the bad field itself; this is the net below, so that none is met as a failure.
+    """
+    if _refuse_odd_text not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_refuse_odd_text)
+
+
+def _refuse_odd_text(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    _require_texts(params)
+    return execute(sql, params, many, context)
+
+
+def _require_texts(params: Any) -> None:
+    for value in params.values() if isinstance(params, dict) else params or ():
+        if isinstance(value, str):
+            require_storable(value)
+        elif isinstance(value, list | tuple | dict):  # the rows of `executemany`, and PostgreSQL's arrays
+            _require_texts(value)
 
 
 def migrate() -> None:

@@ -12,9 +12,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import parse_qs, unquote, unquote_to_bytes
 
 from hutch.core.errors import HutchError, RepoNotFound
+from hutch.core.text import require_all_storable
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -61,6 +62,13 @@ def routing_path(raw_path: bytes) -> str:
 def _segment(raw: bytes) -> str:
     text = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8", "surrogateescape")
     return text.replace("%", "%25").replace("/", "%2F") if b"%" in raw else text
+
+
+def query(scope: Scope) -> dict[str, list[str]]:
+    """The values of each field of the query, empty ones too. Raises BadRequest for a NUL."""
+    found = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    require_all_storable(found.items())
+    return found
 
 
 async def answer(

@@ -13,10 +13,11 @@ from hutch.core import clock
 from hutch.core.errors import BadRequest, Conflict, NotFound, Unauthorized
 from hutch.core.events import emit
 from hutch.core.permissions import Actor, require
+from hutch.core.text import is_storable
 from hutch.repos.events import AccessRequested, AccessRequestHandled
 from hutch.repos.lookup import RepoRow
 from hutch.repos.models import AccessRequest
-from hutch.repos.texts import is_storable, storable
+from hutch.repos.texts import storable
 
 STATUSES = tuple(AccessRequest.Status.values)
 _MAX_FIELDS = 50

@@ -10,9 +10,9 @@ from hutch.accounts.names import RESERVED
 from hutch.accounts.permissions import NamespaceThing
 from hutch.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from hutch.core.permissions import Actor, allows
+from hutch.core.text import is_storable
 from hutch.repos.errors import InvalidName
 from hutch.repos.models import Repo, RepoType
-from hutch.repos.texts import is_storable
 
 MAX_NAME_CHARACTERS = 96
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")

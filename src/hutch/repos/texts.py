@@ -9,14 +9,6 @@ from hutch.core.errors import BadRequest
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def is_storable(value: str) -> bool:
-    """Whether every database can be asked for this text: no NUL, no half of a surrogate pair."""
-    try:
-        return b"\0" not in value.encode()
-    except UnicodeEncodeError:
-        return False
-
-
 def storable(value: str) -> str:
     """The text as every database keeps it."""
     return value.replace("\0", "").encode("utf-8", "replace").decode()

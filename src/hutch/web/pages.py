@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -61,7 +62,13 @@ def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """Where the server failed; the log has the traceback under the request's number."""
+    """Where the server failed; the log has the traceback under the request's number.
+
+    An error of the house that a middleware met before any view is answered as what it is.
+    """
+    error = sys.exception()
+    if isinstance(error, HutchError):
+        return _answer(request, error)
     number = request.META["hutch.scope"]["request_id"]
     log.error("%s %s failed (request %s)", request.method, request.path_info, number)
     return _answer(request, HutchError(f"The server failed to answer; its log names this request: {number}"))

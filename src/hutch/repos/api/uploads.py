@@ -16,9 +16,9 @@ from hutch.cas.models import Upload
 from hutch.cas.signing import Ticket
 from hutch.cas.wire import address
 from hutch.core.errors import BadRequest
+from hutch.core.text import is_storable
 from hutch.git import paths
 from hutch.repos.api.write import Strict, actor_of, base_url
-from hutch.repos.texts import is_storable
 from hutch.repos.wires.lfs_batch import repo_to_send_to
 from hutch.settings import current
 

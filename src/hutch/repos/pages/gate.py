@@ -18,9 +18,9 @@ from hutch.repos.pages.shell import actor_of, of_repo, signed_in_for
 @of_repo("repo.view")
 def ask(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
     """Sends the request, or takes it back."""
-    actor = actor_of(request)
+    actor, takes_back = actor_of(request), request.POST.get("do") == "cancel"
     try:
-        if request.POST.get("do") == "cancel":
+        if takes_back:
             access_requests.cancel(actor, repo)
             messages.success(request, "Your request is taken back.")
         else:

@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
-from urllib.parse import parse_qs
 
 from hutch.accounts import actors
 from hutch.core import full_disk, threads, wires
@@ -33,7 +32,7 @@ _EMPTY_BAND = b"0005\x01"
 
 async def info_refs(scope: Scope, receive: Receive, send: Send) -> None:
     """The first request of a clone, fetch or push."""
-    service = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("service", [""])[0]
+    service = wires.query(scope).get("service", [""])[0]
     async with _Plainly(scope, send):
         admit = _admit_push if service == "git-receive-pack" else _admit
         _, repo = await threads.run(admit, scope)

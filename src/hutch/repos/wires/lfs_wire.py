@@ -6,14 +6,12 @@ is treated in every answer as one that does not exist.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
-
 from hutch.accounts import actors
 from hutch.cas import bodies, locks
 from hutch.cas.errors import LockExists
 from hutch.cas.lfs_answers import answer_json, speaks_lfs
 from hutch.cas.locks import Lock
-from hutch.core import paging, threads
+from hutch.core import paging, threads, wires
 from hutch.core.errors import BadRequest
 from hutch.core.permissions import Actor, require
 from hutch.core.wires import Receive, Scope, Send, route
@@ -82,8 +80,7 @@ def _create_lock(scope: Scope, body: dict[str, object]) -> Lock:
 
 def _list_locks(scope: Scope) -> tuple[list[Lock], dict[str, str]]:
     _, repo = _repo(scope, "repo.read")
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    first = {key: values[0] for key, values in query.items()}
+    first = {key: values[0] for key, values in wires.query(scope).items() if values[0]}
     return _page(repo, first.get("cursor", ""), first.get("limit"), first.get("path"), first.get("id"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from urllib.parse import parse_qs
 
 from hutch.cas.sending import Content, send_content
 from hutch.core import threads, wires
@@ -71,11 +70,9 @@ def _begins(range_header: str) -> bool:
 
 
 def _wants_download(scope: Scope) -> bool:
-    query = scope.get("query_string", b"")
-    if b"download" not in query:
+    if not scope.get("query_string"):
         return False
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("download", ["false"])
-    return values[-1].lower() not in ("false", "0", "no")
+    return wires.query(scope).get("download", ["false"])[-1].lower() not in ("false", "0", "no")
 
 
 def _cache_control(found: FoundFile) -> str:
