@@ -73,6 +73,7 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     ),
     "form_token": lambda w: _form(token="hf_unknown"),
     "form_repo": lambda w: _form(name=f"page-{w['n']}", namespace=w["me"], license="", visibility="private"),
+    "form_bucket": lambda w: _form(name=f"page-{w['n']}", namespace=w["me"], visibility="private"),
     "form_space": lambda w: _form(
         name=f"page-{w['n']}", namespace=w["me"], license="", visibility="private", sdk="static"
     ),

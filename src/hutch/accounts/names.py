@@ -18,8 +18,8 @@ RESERVED = frozenset(
     auth avatars billing blog brand buckets cas chat collections
     compare compress confirm-email contact dashboard datasets device discussions docs download email enterprise
     favicon.ico fonts front health help home huggingface hutch images inactive inference inference-endpoints info
-    invitations invite jobs join kernels language learn lfs likes login logout mcp media metrics mfa models new
-    new-dataset new-space
+    invitations invite jobs join kernels language learn lfs likes login logout mcp me media metrics mfa models new
+    new-bucket new-dataset new-space
     notifications oauth organizations orgs oidc papers passkeys password playground posts pricing privacy
     profile raw reauthenticate recovery-codes resolve resources robots.txt router saml scim search security
     sessions settings setup sign-in sign-out sign-up signin signup sitemap.xml spaces sso static status storage

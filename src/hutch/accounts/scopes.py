@@ -23,6 +23,7 @@ _BY_TYPE: dict[str, frozenset[str]] = {
     "user": _ON_REPOS | {"user.read", "user.write"},
     "org": _ON_REPOS | {"org.read", "org.write"},
     "model": _ON_REPOS, "dataset": _ON_REPOS, "space": _ON_REPOS, "kernel": _ON_REPOS,
+    "bucket": _ON_REPOS,
 }  # fmt: skip
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 EVERYWHERE = "*"

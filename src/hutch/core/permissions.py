@@ -37,7 +37,7 @@ TokenRole = Literal["session", "read", "write", "fineGrained"]
 class Grant:
     """One line of a fine-grained token: these permissions on that user, organisation or repository.
 
-    `entity` is `user:name`, `org:name` or `model:ns/name` (dataset:, space:, kernel:), lower case.
+    `entity` is `user:name`, `org:name` or `model:ns/name` (dataset:, space:, kernel:, bucket:), lower case.
     """
 
     entity: str

@@ -10,13 +10,13 @@ from hutch.core.events import Event, doc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepoCreated(Event):
-    """A repository exists now, with its first commit."""
+    """A repository exists now, with its first commit; a bucket has none."""
 
     repo_id: int = doc("its key")
-    type: str = doc("model, dataset, space or kernel")
+    type: str = doc("model, dataset, space, kernel or bucket")
     full_name: str = doc("`namespace/name`, or a one-segment name")
     visibility: str = doc("public, private or protected")
-    head_oid: str = doc("its first commit")
+    head_oid: str = doc("its first commit; empty for a bucket")
     by_user_id: int | None = doc("key of the user who did it")
 
 
@@ -48,7 +48,7 @@ class RepoMoved(Event):
     """A repository has another name; the old one leads to it."""
 
     repo_id: int = doc("its key")
-    type: str = doc("model, dataset, space or kernel")
+    type: str = doc("model, dataset, space, kernel or bucket")
     old_name: str = doc("the name before")
     full_name: str = doc("the name now")
     by_user_id: int | None = doc("key of the user who did it")
@@ -59,7 +59,7 @@ class RepoDeleted(Event):
     """A repository is gone for good."""
 
     repo_id: int = doc("the key that it had")
-    type: str = doc("model, dataset, space or kernel")
+    type: str = doc("model, dataset, space, kernel or bucket")
     full_name: str = doc("its last name")
     by_user_id: int | None = doc("key of the user who did it")
 
@@ -69,7 +69,7 @@ class RepoSettingsChanged(Event):
     """Visibility, gate, default branch or protected branches are others now."""
 
     repo_id: int = doc("its key")
-    type: str = doc("model, dataset, space or kernel")
+    type: str = doc("model, dataset, space, kernel or bucket")
     full_name: str = doc("its name")
     changes: dict[str, Any] = doc("the setting's name and its new value")
     by_user_id: int | None = doc("key of the user who did it")

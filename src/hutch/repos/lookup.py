@@ -68,6 +68,11 @@ class RepoRow:
         return self.id
 
     @property
+    def has_git(self) -> bool:
+        """Whether there is a git repository: all but buckets have one."""
+        return self.type != "bucket"
+
+    @property
     def path(self) -> Path:
         """Where its bare git repository lies."""
         return git_path(self.storage_id)

@@ -8,12 +8,17 @@ from django.db import models
 
 
 class RepoType(models.TextChoices):
-    """The four kinds of repository that clients know."""
+    """The kinds of repository that clients know."""
 
     MODEL = "model"
     DATASET = "dataset"
     SPACE = "space"
     KERNEL = "kernel"
+    # files without git and without versions: rows of the room `buckets`
+    BUCKET = "bucket"
+
+
+GIT_TYPES = tuple(type_.value for type_ in RepoType if type_ != RepoType.BUCKET)
 
 
 def new_storage_id() -> str:
@@ -22,7 +27,10 @@ def new_storage_id() -> str:
 
 
 class Repo(models.Model):
-    """A repository. What stands here about its contents is a copy, made anew by each commit to the default branch."""
+    """A repository. What stands here about its contents is a copy, made anew by each commit to the default branch.
+
+    Of a bucket, which has no git, it is the copy of what its files' rows say: `lfs_bytes` and `updated_at`.
+    """
 
     type = models.CharField(max_length=8, choices=RepoType.choices)
     # null for one-segment names such as `gpt2`

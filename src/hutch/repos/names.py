@@ -12,7 +12,7 @@ from hutch.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from hutch.core.permissions import Actor, allows
 from hutch.core.text import is_storable
 from hutch.repos.errors import InvalidName
-from hutch.repos.models import Repo, RepoType
+from hutch.repos.models import GIT_TYPES, Repo, RepoType
 
 MAX_NAME_CHARACTERS = 96
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -24,12 +24,13 @@ _RESERVED_NAMES = frozenset(
 _NAMESPACE_SQL = "SELECT id, name, is_organization FROM accounts_namespace WHERE lower_name = %s"
 
 
-def check_type(type_: object) -> str:
-    """A repository type; nothing is a model. Raises BadRequest."""
+def check_type(type_: object, *, with_git: bool = False) -> str:
+    """A repository type, perhaps only one that has git; nothing is a model. Raises BadRequest."""
     if type_ is None:
         return RepoType.MODEL.value
-    if type_ not in RepoType.values:
-        known = ", ".join(RepoType.values)
+    names = GIT_TYPES if with_git else RepoType.values
+    if type_ not in names:
+        known = ", ".join(names)
         raise BadRequest(f"type must be one of {known}", field="type", value=type_, limit=known)
     return str(type_)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -19,10 +20,10 @@ from hutch.git import repository
 from hutch.repos import accounting, folders, names
 from hutch.repos.cards import snapshot as cards
 from hutch.repos.changes import first_commit
-from hutch.repos.errors import RepoExists
+from hutch.repos.errors import InvalidName, RepoExists
 from hutch.repos.events import RepoCreated, RepoDeleted, RepoMoved
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id
-from hutch.repos.models import Repo, RepoRedirect, new_storage_id
+from hutch.repos.models import Repo, RepoRedirect, RepoType, new_storage_id
 from hutch.storage import faults
 
 faults.declare("repos.after_folder", "repos.after_row_gone")
@@ -45,10 +46,12 @@ class NewRepo:
 
 
 def create_repo(actor: Actor, wanted: NewRepo) -> RepoRow:
-    """Makes a repository with its first commit on `main`.
+    """Makes a repository with its first commit on `main`; a bucket is a row alone.
 
     Raises Unauthorized, Forbidden, InvalidName, BadRequest (a Space without SDK), QuotaExceeded, RepoExists.
     """
+    if wanted.type == RepoType.BUCKET:
+        return _create_bare(actor, wanted)
 
     def fill(storage_id: str) -> str:
         return first_commit.make(
@@ -75,24 +78,36 @@ def create_filled(
 
     `fill(storage_id)` makes the git folder durably and returns the head; `then` runs in the transaction of the row.
     """
-    place = _place(actor, wanted.type, wanted.namespace, wanted.name)
-    _check_new(wanted)
-    full_name = f"{place.name}/{wanted.name}" if place else wanted.name
-    _refuse_taken(wanted.type, full_name)
+    place = _checked(actor, wanted)
     storage_id = new_storage_id()
     with folders.unsettled(storage_id):
         head = fill(storage_id)
         faults.point("repos.after_folder")
         row = _new_row(actor, wanted, place, storage_id)
-        row.default_branch = default_branch
-        _insert(actor, row, head, then)
+        row.default_branch, row.git_bytes = default_branch, repository.size_bytes(git_path(storage_id))
+        _insert(actor, row, cards.snapshot(git_path(storage_id), head, row.type), then)
     return repo_by_id(row.pk)
+
+
+def _create_bare(actor: Actor, wanted: NewRepo) -> RepoRow:
+    place = _checked(actor, wanted)
+    row = _new_row(actor, wanted, place, new_storage_id())
+    _insert(actor, row, None, None)
+    return repo_by_id(row.pk)
+
+
+def _checked(actor: Actor, wanted: NewRepo) -> NamespaceThing | None:
+    place = _place(actor, wanted.type, wanted.namespace, wanted.name)
+    _check_new(wanted)
+    full_name = f"{place.name}/{wanted.name}" if place else wanted.name
+    _refuse_taken(wanted.type, full_name)
+    return place
 
 
 def delete_repo(actor: Actor, repo: RepoRow) -> None:
     """Removes a repository for good: row and links, then the folder. Large objects go with the next collection."""
     require(actor, "repo.admin", repo)
-    with folders.unsettled(repo.storage_id):
+    with folders.unsettled(repo.storage_id) if repo.has_git else nullcontext():
         with transaction.atomic():
             cas.forget_repo(repo.id)
             teams.forget_repo(repo.id)
@@ -148,6 +163,8 @@ def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
 
 def _place(actor: Actor, type_: str, namespace: str | None, name: str) -> NamespaceThing | None:
     names.check_name(name)
+    if namespace == "" and type_ == RepoType.BUCKET:
+        raise InvalidName("A bucket's name is `namespace/name`", field="name", value=name)
     if namespace == "":
         names.check_one_segment(actor, name)
         return None
@@ -160,10 +177,18 @@ def _check_new(wanted: NewRepo) -> None:
         raise BadRequest(f"A Space needs an sdk, one of {known}", field="sdk", value=wanted.sdk, limit=known)
     if wanted.type != "space" and wanted.sdk:
         raise BadRequest("Only a Space has an sdk", field="sdk", value=wanted.sdk)
+    if wanted.type == RepoType.BUCKET:
+        _refuse_for_bucket(gated=wanted.gated, license=wanted.license_id)
     if wanted.license_id and not _LICENSE.fullmatch(wanted.license_id):
         raise BadRequest(
             "license must be an identifier such as apache-2.0", field="license", value=wanted.license_id
         )
+
+
+def _refuse_for_bucket(**asked: str) -> None:
+    for field, value in asked.items():
+        if value:
+            raise BadRequest(f"A bucket has no {field}", field=field, value=value)
 
 
 def _refuse_taken(type_: str, full_name: str) -> None:
@@ -182,24 +207,25 @@ def _new_row(actor: Actor, wanted: NewRepo, place: NamespaceThing | None, storag
         type=wanted.type, namespace_id=place.namespace_id if place else None, name=wanted.name, full_name=full_name,
         lower_full_name=full_name.lower(), storage_id=storage_id, visibility=wanted.visibility, gated=wanted.gated,
         sdk=wanted.sdk, creator_id=actor.user_id, updated_at=clock.now(),
-        git_bytes=repository.size_bytes(git_path(storage_id)),
     )  # fmt: skip
 
 
-def _insert(actor: Actor, row: Repo, head: str, then: Callable[[Repo], None] | None) -> None:
-    seen = cards.snapshot(git_path(row.storage_id), head, row.type)
+def _insert(
+    actor: Actor, row: Repo, seen: cards.Snapshot | None, then: Callable[[Repo], None] | None
+) -> None:
     try:
         with transaction.atomic():
             # a new repository takes the name over from whoever moved away
             RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
             row.save(force_insert=True)
-            row.save(update_fields=cards.put(row, seen))
+            if seen is not None:
+                row.save(update_fields=cards.put(row, seen))
             if then is not None:
                 then(row)
             accounting.check_quota(row.namespace_id)
             created = RepoCreated(
-                repo_id=row.pk, type=row.type, full_name=row.full_name, visibility=row.visibility, head_oid=head,
-                by_user_id=actor.user_id,
+                repo_id=row.pk, type=row.type, full_name=row.full_name, visibility=row.visibility,
+                head_oid=row.head_oid, by_user_id=actor.user_id,
             )  # fmt: skip
             emit(created, actor=actor)
     except IntegrityError as taken:

@@ -49,6 +49,8 @@ def update_settings(actor: Actor, repo: RepoRow, changes: Changes) -> RepoRow:
     told = changes.told()
     if not told:
         raise BadRequest("Name at least one setting to change", field="settings")
+    if not repo.has_git:
+        _refuse_for_bucket(told)
     if changes.protected_branches is not None:
         require(actor, "repo.protect", repo)
         told["protected_branches"] = _patterns(changes.protected_branches)
@@ -73,6 +75,11 @@ def update_settings(actor: Actor, repo: RepoRow, changes: Changes) -> RepoRow:
     if changes.default_branch is not None:
         repository.set_default_branch(repo.path, changes.default_branch)
     return repo_by_id(repo.id)
+
+
+def _refuse_for_bucket(told: dict[str, Any]) -> None:
+    for name in told.keys() - {"visibility", "disabled"}:
+        raise BadRequest(f"A bucket has no {name}", field=name, value=told[name])
 
 
 def _new_default(repo: RepoRow, branch: str) -> cards.Snapshot:

@@ -27,6 +27,7 @@ _NEW = [
     path("new", pages_new.new, {"type_": "model"}, name="new_model"),
     path("new-dataset", pages_new.new, {"type_": "dataset"}, name="new_dataset"),
     path("new-space", pages_new.new, {"type_": "space"}, name="new_space"),
+    path("new-bucket", pages_new.new, {"type_": "bucket"}, name="new_bucket"),
 ]
 _FILES = [
     path(f"{_REPO}/tree/{_REV}", pages_files.tree, name="tree"),

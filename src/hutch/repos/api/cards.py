@@ -29,7 +29,7 @@ def validate_yaml(request: HttpRequest, body: Card) -> Any:
         raise PayloadTooLarge(
             f"A card has at most {limit} bytes", field="content", value=len(body.content), limit=limit
         )
-    found = card_checks.check(body.content, names.check_type(body.repoType))
+    found = card_checks.check(body.content, names.check_type(body.repoType, with_git=True))
     answer: dict[str, Any] = {
         "errors": [{"message": said} for said in found.errors],
         "warnings": [{"message": said} for said in found.warnings],

@@ -137,7 +137,7 @@ def duplicate_repo(request: HttpRequest, type_: str, repo_id: str, body: Duplica
 def duplicate_files(request: HttpRequest, type_: str, repo_id: str, body: DuplicateFiles) -> Any:
     actor = actor_of(request)
     source = find_repo(actor, type_, repo_id)
-    target = find_repo(actor, names.check_type(body.target.type), body.target.name)
+    target = find_repo(actor, names.check_type(body.target.type, with_git=True), body.target.name)
     oids = checked_oids("sha256", [file.sha256 for file in body.files], duplicating.MAX_FILES)
     failed = duplicating.duplicate_files(actor, source, target, oids)
     return {

@@ -54,6 +54,8 @@ class NewRepo(forms.Form):
         self.fields["visibility"].choices = visibilities(type_)  # type: ignore[attr-defined]
         if type_ != "space":
             del self.fields["sdk"]
+        if type_ == "bucket":
+            del self.fields["license"]
 
 
 def visibilities(type_: str) -> list[tuple[str, str]]:

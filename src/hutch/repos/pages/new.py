@@ -22,7 +22,7 @@ def new(request: HttpRequest, type_: str) -> HttpResponseBase:
     actor = actor_of(request)
     if actor.is_nobody:
         return to_sign_in(request)
-    owners = _owners(actor)
+    owners = _owners(actor, type_)
     asked = request.GET.get("owner", actor.username)
     form = forms.NewRepo(type_, owners, request.POST or None, initial={"namespace": asked})
     if request.method == "POST" and form.is_valid():
@@ -39,7 +39,7 @@ def _create(actor: Actor, type_: str, form: forms.NewRepo) -> str:
     data = form.cleaned_data
     wanted = service.NewRepo(
         type=type_, name=data["name"].strip(), namespace=data["namespace"], sdk=data.get("sdk", ""),
-        license_id=data["license"].strip(), visibility=data["visibility"],
+        license_id=data.get("license", "").strip(), visibility=data["visibility"],
     )  # fmt: skip
     try:
         return links.page(service.create_repo(actor, wanted))
@@ -48,6 +48,7 @@ def _create(actor: Actor, type_: str, form: forms.NewRepo) -> str:
         return ""
 
 
-def _owners(actor: Actor) -> list[tuple[str, str]]:
+def _owners(actor: Actor, type_: str) -> list[tuple[str, str]]:
     found = [(card.name, card.name) for card in lookup.writable_namespaces(actor)]
-    return [*found, ("", "No owner (for the hub itself)")] if actor.is_admin else found
+    may_be_bare = actor.is_admin and type_ != "bucket"
+    return [*found, ("", "No owner (for the hub itself)")] if may_be_bare else found

@@ -32,7 +32,8 @@ class Page:
 
     def __init__(self, request: HttpRequest, repo: RepoRow) -> None:
         self.request, self.repo, self.actor = request, repo, actor_of(request)
-        branches = [line.name for line in reading.refs_of(self.actor, repo.type, repo.full_name)["branches"]]
+        refs = reading.refs_of(self.actor, repo.type, repo.full_name) if repo.has_git else {"branches": []}
+        branches = [line.name for line in refs["branches"]]
         protected = "\n".join(ref_policy.protected_patterns(repo.id))
         self.visibility = forms.Visibility(
             repo.type, self._data("visibility"), initial={"visibility": repo.visibility}
@@ -171,6 +172,8 @@ def of_repository(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
 
 
 def _large_files(request: HttpRequest, repo: RepoRow) -> dict[str, Any]:
+    if not repo.has_git:
+        return {}
     text = request.GET.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     try:

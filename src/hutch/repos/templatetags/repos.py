@@ -10,7 +10,8 @@ from hutch.repos.api.shapes import readable
 from hutch.repos.pages import links
 
 register = template.Library()
-_TITLES = {"model": "Models", "dataset": "Datasets", "space": "Spaces", "kernel": "Kernels"}
+_TITLES = {"model": "Models", "dataset": "Datasets", "space": "Spaces", "kernel": "Kernels",
+           "bucket": "Buckets"}  # fmt: skip
 
 
 @register.simple_tag
