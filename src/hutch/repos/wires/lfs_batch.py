@@ -51,7 +51,8 @@ def parse(body: Mapping[str, Any]) -> Batch:
     operation = body.get("operation")
     if operation not in ("upload", "download"):
         raise InvalidBatch("operation must be upload or download", field="operation", value=operation)
-    if body.get("hash_algo", "sha256") != "sha256":
+    # The second is how @huggingface/hub 2.17 spells it.
+    if body.get("hash_algo", "sha256") not in ("sha256", "sha_256"):
         raise HashAlgorithmRefused(field="hash_algo", value=body.get("hash_algo"), limit="sha256")
     transfers = body.get("transfers") or ["basic"]
     if not isinstance(transfers, list) or not all(isinstance(name, str) for name in transfers):
