@@ -13,6 +13,7 @@ from hutch import __version__
 from hutch.accounts.api import router as accounts_router
 from hutch.accounts.api_tokens import router as tokens_router
 from hutch.cas import wire as cas_wire
+from hutch.cas.xet import wire as xet_wire
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
@@ -37,6 +38,7 @@ WIRES: list[Route] = [
     route("health", "GET HEAD", "/health", health, "Whether the server answers"),
     *web_wire.ROUTES,
     *cas_wire.ROUTES,
+    *xet_wire.ROUTES,
     *lfs_wire.ROUTES,
     *repos_wire.ROUTES,
 ]

@@ -7,10 +7,11 @@ import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from hutch.cas import cleaning, service, stores, uploads
+from hutch.cas import cleaning, service, sources, stores, uploads
 from hutch.cas.models import LargeObject, Receipt, Upload
 from hutch.core import clock
 from hutch.core.jobs import JOBS
@@ -33,7 +34,7 @@ def test_whole_store_has_no_problems() -> None:
 
 def test_object_whose_bytes_are_gone_is_missing() -> None:
     stored = _stored(b"one")
-    stored.path.unlink()
+    _path(stored).unlink()
     (problem,) = cleaning.fsck()
     assert (problem.kind, problem.oid, problem.key) == ("missing", stored.oid, stored.key)
 
@@ -45,8 +46,9 @@ def test_object_whose_bytes_are_gone_is_missing() -> None:
 def test_object_whose_bytes_changed_is_damaged(bytes_now: bytes, detail: str) -> None:
     stored = _stored(b"one")
     _stored(b"other")
-    stored.path.chmod(0o640)
-    stored.path.write_bytes(bytes_now)
+    path = _path(stored)
+    path.chmod(0o640)
+    path.write_bytes(bytes_now)
     (problem,) = cleaning.fsck()
     assert (problem.kind, problem.oid) == ("damaged", stored.oid)
     assert detail in problem.detail
@@ -109,3 +111,9 @@ def _age(staging_id: str) -> None:
     moment = time.time() - 8 * DAY_S
     for path in [*folder.iterdir(), folder]:
         os.utime(path, (moment, moment))
+
+
+def _path(stored: service.StoredObject) -> Path:
+    place = sources.source(stored)
+    assert isinstance(place, Path)
+    return place

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hutch.cas import service, stores
+from hutch.cas import service, sources, stores
 from hutch.cas.errors import MissingObjects, PointerSizeMismatch
 from hutch.cas.models import LargeObject, ObjectLink, Receipt
 from hutch.core.permissions import Actor
 from hutch.git.pointers import Pointer
 from hutch.repos.models import Repo
 from hutch.repos.visibility import readable_by
-from hutch.storage.port import LocalFile
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("data_folder")]
 
@@ -124,10 +123,10 @@ def test_stored_object_is_found_with_its_bytes(data_folder: Path) -> None:
     service.link(ALICE, MINE, [POINTER])
     stored = service.object_of(MINE, OID)
     assert stored is not None
-    place = service.locate(stored)
-    assert isinstance(place, LocalFile)
-    assert place.path.is_relative_to(data_folder)
-    assert place.path.read_bytes() == DATA
+    place = sources.source(stored)
+    assert isinstance(place, Path)
+    assert place.is_relative_to(data_folder)
+    assert place.read_bytes() == DATA
     assert [*service.all_objects_of(MINE)] == [stored]
     assert service.objects_of(MINE, [OID, "1" * 64]) == {OID: stored}
 

@@ -28,10 +28,12 @@ from hutch.settings import current
 log = logging.getLogger("hutch.accounts")
 _LAST_USE_GRAIN = timedelta(minutes=5)
 
-_TOKEN_SQL = """
+_TOKENS_SQL = """
 SELECT t.id, t.kind, t.grants, t.expires_at, t.revoked_at, t.last_used_at,
        u.id, u.username, u.is_staff, u.is_active, u.namespace_id
-  FROM accounts_accesstoken t JOIN accounts_user u ON u.id = t.user_id WHERE t.sha256 = %s"""
+  FROM accounts_accesstoken t JOIN accounts_user u ON u.id = t.user_id"""
+_TOKEN_SQL = f"{_TOKENS_SQL} WHERE t.sha256 = %s"
+_TOKEN_BY_ID_SQL = f"{_TOKENS_SQL} WHERE t.id = %s"
 _ORG_SQL = """
 SELECT o.namespace_id, m.role FROM accounts_membership m
   JOIN accounts_organization o ON o.id = m.organization_id WHERE m.user_id = %s"""
@@ -69,8 +71,27 @@ def identify(headers: Mapping[str, str]) -> Actor:
 
 def by_token(token: str) -> Actor:
     """The actor of a token; Unauthorized if it is unknown, revoked, expired or its user disabled."""
+    return _of_token(_TOKEN_SQL, token_digest(token))
+
+
+def again(user_id: int, token_id: int) -> Actor:
+    """The actor of an earlier request, as they stand now; 0 is nobody, and no token. For what we signed ourselves.
+
+    Raises Unauthorized if the token was revoked or has expired, or the user was disabled.
+    """
+    if token_id:
+        return _of_token(_TOKEN_BY_ID_SQL, token_id)
+    if not user_id:
+        return nobody()
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise invalid_credentials()
+    return of_user(user)
+
+
+def _of_token(sql: str, value: str | int) -> Actor:
     with connection.cursor() as cursor:
-        cursor.execute(_TOKEN_SQL, [token_digest(token)])
+        cursor.execute(sql, [value])
         row = cursor.fetchone()
     if row is None:
         raise invalid_credentials()

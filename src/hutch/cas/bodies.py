@@ -26,18 +26,20 @@ class Sink(Protocol):
     def drain(self) -> None: ...
 
 
-async def read_json(receive: Receive, limit: int) -> dict[str, Any]:
-    """A small JSON object. Raises BadRequest, PayloadTooLarge, ClientGone."""
-    body = Body(receive)
+async def read(receive: Receive, limit: int) -> bytes:
+    """A small body, whole in memory. Raises PayloadTooLarge, ClientGone."""
+    body = Body(receive, limit)
     text = bytearray()
     while not body.is_over:
         text += await body.piece()
-        if len(text) > limit:
-            raise PayloadTooLarge(
-                f"The body has more than {limit} bytes", field="body", value=len(text), limit=limit
-            )
+    return bytes(text)
+
+
+async def read_json(receive: Receive, limit: int) -> dict[str, Any]:
+    """A small JSON object. Raises BadRequest, PayloadTooLarge, ClientGone."""
+    text = await read(receive, limit)
     try:
-        value = json.loads(bytes(text))
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadRequest("The body is not JSON", field="body") from error
     if not isinstance(value, dict):
@@ -58,17 +60,25 @@ Taken = TypeVar("Taken")
 class Body:
     """The body of one request, piece by piece."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, limit: int | None = None) -> None:
         self._receive = receive
+        self._limit = limit
+        self.size = 0
         self.is_over = False
 
     async def piece(self) -> bytes:
-        """The next bytes. Raises ClientGone."""
+        """The next bytes. Raises ClientGone, and PayloadTooLarge for what goes on beyond the limit."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         self.is_over = not message.get("more_body", False)
         data: bytes = message.get("body", b"")
+        self.size += len(data)
+        if self._limit is not None and self.size > self._limit:
+            limit, self._limit = self._limit, None
+            raise PayloadTooLarge(
+                f"The body has more than {limit} bytes", field="body", value=self.size, limit=limit
+            )
         return data
 
     async def pour(self, sink: Sink) -> None:
@@ -92,10 +102,21 @@ async def take(
     Raises SizeMismatch (before a byte is read, if the request says its length), InsufficientStorage, ClientGone and
     what `finish` raises; nothing is kept then.
     """
-    body = Body(receive)
+
+    def begin_checked() -> Taker:
+        require_length(scope, size)
+        return begin()
+
+    return await take_any(receive, None, begin_checked, finish)
+
+
+async def take_any(
+    receive: Receive, limit: int | None, begin: Callable[[], Taker], finish: Callable[[Taker], Taken]
+) -> Taken:
+    """As `take`, of at most `limit` bytes. Raises PayloadTooLarge, and what `begin` and `finish` raise."""
+    body = Body(receive, limit)
     taker = None
     try:
-        require_length(scope, size)
         taker = await threads.run_disk(begin)
         await body.pour(taker)
         return await threads.run_disk(finish, taker)

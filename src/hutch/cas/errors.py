@@ -3,9 +3,12 @@
 BadRequest                 400
 ├── MissingObjects         400  MissingObjects      which objects were not uploaded
 ├── MissingXetFiles        400  MissingXetFiles     which files were not uploaded
+├── XorbsRefused           400  XorbsRefused        a shard names xorbs that its sender never sent, nor may read
+├── ChecksumRefused        400  ChecksumRefused     a file has another SHA-256 than its shard says
 ├── PointerSizeMismatch    400  PointerSizeMismatch both sizes are named
 └── InvalidBatch           422  InvalidBatch        git-lfs's word for a request that is JSON but makes no sense
 Forbidden
+├── QuotaRefused           403  QuotaExceeded       a client would try again after 507
 ├── TicketInvalid          403  TicketInvalid       a signed address that this server did not give
 └── TicketExpired          403  TicketExpired
 Conflict
@@ -51,6 +54,48 @@ class MissingXetFiles(BadRequest):
             value=named,
         )
         self.hashes = list(hashes)
+
+
+class XorbsRefused(BadRequest):
+    """A shard names xorbs that are not here for whoever sends it."""
+
+    code = "XorbsRefused"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        named = ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")
+        super().__init__(
+            f"{len(names)} xorb(s) that this names are not here; upload the file again, your client will then "
+            f"send what is missing: {named}",
+            field="xorb",
+            value=named,
+        )
+
+
+class ChecksumRefused(BadRequest):
+    """A file has another SHA-256 than its shard says."""
+
+    code = "ChecksumRefused"
+
+    def __init__(self, name: str, *, named: str) -> None:
+        super().__init__(
+            f"The content of the file {name} does not have the SHA-256 {named} that its shard says",
+            field="sha256",
+            value=named,
+        )
+
+
+class QuotaRefused(Forbidden):
+    """The namespace may not store so much."""
+
+    code = "QuotaExceeded"
+
+    def __init__(self, size: int, room: int) -> None:
+        super().__init__(
+            f"{size} bytes do not fit: this namespace may store {room} more",
+            field="size",
+            value=size,
+            limit=room,
+        )
 
 
 class PointerSizeMismatch(BadRequest):

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Xorb(models.Model):
-    """Compressed chunks that are in storage, whole and checked against `hash`. `index` is a packed `xet.xorb.XorbIndex`.
+    """Compressed chunks that are in storage, whole and checked against `hash`. `index` is a packed `XorbIndex`.
 
     A collector leaves a xorb alone that was sent, or told of to a client, lately (`touched_at`). A damaged one backs
     what it still can, but is offered to nobody, and is replaced by whoever sends it again.
@@ -90,6 +90,17 @@ class FileLink(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repo_id", "file"], name="file_link_once")]
         indexes = [models.Index(fields=["file", "repo_id"], name="file_link_lookup")]
+
+
+class Told(models.Model):
+    """A user's client was told which xorbs hold a file that the user could read, and keeps that in its cache."""
+
+    user_id = models.BigIntegerField()
+    file = models.ForeignKey(XetFile, on_delete=models.CASCADE, related_name="told")
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "file"], name="told_once")]
 
 
 class Epoch(models.Model):

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from hutch.cas import ranges
 from hutch.cas.ranges import Span
@@ -28,11 +29,17 @@ _PIECE_S = 0.01
 Headers = Iterable[tuple[str, str]]
 
 
+class Pieces(Protocol):
+    """Bytes that are put together as they are read; `read` never gives fewer than asked."""
+
+    async def read(self, start: int, count: int) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sent: a file of the disk or bytes in memory, `size` bytes of it, under a quoted entity tag."""
+    """What is sent: a file of the disk, bytes in memory or pieces, `size` bytes of it, under a quoted entity tag."""
 
-    source: Path | bytes
+    source: Path | bytes | Pieces
     size: int
     etag: str
     content_type: str
@@ -180,9 +187,12 @@ class _Reader:
 
 
 @asynccontextmanager
-async def _opened(content: Content) -> AsyncIterator[_Reader]:
+async def _opened(content: Content) -> AsyncIterator[Pieces]:
     if isinstance(content.source, bytes):
         yield _Reader(content.source)
+        return
+    if not isinstance(content.source, Path):
+        yield content.source
         return
     fd = await threads.run_disk(_open_whole, content.source, content.size)
     try:

@@ -5,50 +5,48 @@ The order of durability: bytes synced and renamed (storage), then the row, then 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
 
 from hutch.cas import stores
 from hutch.cas.errors import MissingObjects, PointerSizeMismatch
 from hutch.cas.models import FileLink, FileLock, FileReceipt, LargeObject, ObjectLink, Receipt, Upload
+from hutch.cas.queries import in_pages
 from hutch.core import clock
 from hutch.core.permissions import Actor
 from hutch.git.pointers import Pointer
 from hutch.storage import faults
 from hutch.storage.keys import content_key
-from hutch.storage.port import LocalFile, SignedUrl, Staged
+from hutch.storage.port import Staged
 
 SHELF = "lfs"
-_QUERY_OIDS = 500  # SQLite and the planner want lists of bounded length
 _RENEW_AFTER = timedelta(hours=1)
 
 _OBJECT_SQL = """
-SELECT o.sha256, o.size_bytes, o.storage_key FROM cas_largeobject o
-  JOIN cas_objectlink l ON l.object_id = o.id WHERE o.sha256 = %s AND l.repo_id = %s"""
+SELECT o.sha256, o.size_bytes, o.storage_key, COALESCE(f.hash, '') FROM cas_largeobject o
+  JOIN cas_objectlink l ON l.object_id = o.id LEFT JOIN cas_xetfile f ON f.id = o.xet_file_id
+ WHERE o.sha256 = %s AND l.repo_id = %s"""
 
 faults.declare("cas.after_row")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object that is in storage: its SHA-256, its size in bytes, and its key there."""
+    """An object that is in storage: its SHA-256 and its size in bytes.
+
+    It is the blob under `key`, or the Xet file `xet_hash`, or both; `sources` reads it either way.
+    """
 
     oid: str
     size: int
     key: str
-
-    @property
-    def path(self) -> Path:
-        """The file itself, where storage is this machine's disk. Raises BlobNotFound if storage has lost it."""
-        place = locate(self)
-        assert isinstance(place, LocalFile), f"{self.key} lies elsewhere: send its signed address"
-        return place.path
+    xet_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def remember(actor: Actor, repo_id: int, oids: Iterable[str]) -> None:
             repo_id=repo_id, user_id=actor.user_id, renewed_at__gt=clock.now() - _RENEW_AFTER
         ).values("object_id")
         keys = LargeObject.objects.filter(sha256__in=some).exclude(pk__in=linked).exclude(pk__in=fresh)
-        _write_receipts(actor.user_id, repo_id, list(keys.values_list("pk", flat=True)))
+        write_receipts(actor.user_id, repo_id, list(keys.values_list("pk", flat=True)))
 
 
 def check(
@@ -146,16 +144,21 @@ def objects_of(repo_id: int, oids: Iterable[str]) -> dict[str, StoredObject]:
     found: dict[str, StoredObject] = {}
     for some in in_pages(oids):
         rows = LargeObject.objects.filter(sha256__in=some, links__repo_id=repo_id)
-        for row in rows.values_list("sha256", "size_bytes", "storage_key"):
-            found[row[0]] = StoredObject(*row)
+        found.update({row[0]: StoredObject(*row) for row in stored_rows(rows)})
     return found
 
 
 def all_objects_of(repo_id: int) -> Iterator[StoredObject]:
     """Every object linked in the repository, newest link first."""
     rows = LargeObject.objects.filter(links__repo_id=repo_id).order_by("-links__id")
-    for row in rows.values_list("sha256", "size_bytes", "storage_key").iterator():
+    for row in stored_rows(rows).iterator():
         yield StoredObject(*row)
+
+
+def stored_rows(rows: QuerySet[LargeObject]) -> QuerySet[LargeObject, tuple[Any, ...]]:
+    """What a StoredObject is made of."""
+    behind = Coalesce("xet_file__hash", Value(""))
+    return rows.values_list("sha256", "size_bytes", "storage_key", behind)
 
 
 def links_of(repo_id: int, *, before: int | None = None, limit: int = 1000) -> list[Linked]:
@@ -165,20 +168,6 @@ def links_of(repo_id: int, *, before: int | None = None, limit: int = 1000) -> l
         rows = rows.filter(pk__lt=before)
     found = rows.values_list("pk", "object__sha256", "object__size_bytes", "created_at")[:limit]
     return [Linked(*row) for row in found]
-
-
-def locate(stored: StoredObject, headers: Mapping[str, str] | None = None) -> LocalFile | SignedUrl:
-    """Where a download finds the bytes; raises BlobNotFound if storage has lost them."""
-    return stores.blobs().locate(stored.key, headers)
-
-
-def read(stored: StoredObject, start: int, end: int) -> bytes:
-    """Bytes `start` to `end` (exclusive) of an object, fewer at its end; for heads of files, not for whole ones.
-
-    Raises BlobNotFound if storage has lost them.
-    """
-    with stores.blobs().open(stored.key, min(start, stored.size), min(end, stored.size)) as file:
-        return file.read()
 
 
 def receive(user_id: int, repo_id: int, staged: Staged) -> StoredObject:
@@ -191,7 +180,8 @@ def receive(user_id: int, repo_id: int, staged: Staged) -> StoredObject:
     with transaction.atomic():
         row = LargeObject(sha256=staged.sha256, size_bytes=staged.size, storage_key=key)
         LargeObject.objects.bulk_create([row], ignore_conflicts=True)
-        _write_receipts(user_id, repo_id, [LargeObject.objects.only("pk").get(sha256=staged.sha256).pk])
+        LargeObject.objects.filter(sha256=staged.sha256, storage_key="").update(storage_key=key)
+        write_receipts(user_id, repo_id, [LargeObject.objects.only("pk").get(sha256=staged.sha256).pk])
     faults.point("cas.after_row")
     return StoredObject(staged.sha256, staged.size, key)
 
@@ -236,7 +226,8 @@ def forget_repo(repo_id: int) -> None:
         model.objects.filter(repo_id=repo_id).delete()
 
 
-def _write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
+def write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
+    """Notes that a user may commit these objects to a repository."""
     if not object_keys:
         return
     moment = clock.now()
@@ -244,10 +235,3 @@ def _write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
         [Receipt(user_id=user_id, repo_id=repo_id, object_id=key, renewed_at=moment) for key in sorted(object_keys)],
         update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "object"],
     )  # fmt: skip
-
-
-def in_pages(oids: Iterable[str]) -> Iterator[list[str]]:
-    """Distinct oids or hashes in lists of bounded length, for queries."""
-    distinct = list(dict.fromkeys(oids))
-    for at in range(0, len(distinct), _QUERY_OIDS):
-        yield distinct[at : at + _QUERY_OIDS]

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -48,21 +49,32 @@ def sign(ticket: Ticket) -> str:
     """The ticket as text for an address. One without an expiry is good for `signed_url_s` from now."""
     values = list(astuple(ticket))
     values[-1] = ticket.expires or int(time.time()) + current().signed_url_s
-    claims = _encode(json.dumps(values, separators=(",", ":")).encode())
-    return f"{claims}.{_signature(claims)}"
+    return seal(values)
 
 
 def read(text: str, purpose: Purpose) -> Ticket:
     """The ticket in an address. Raises TicketInvalid unless this server signed it for this purpose, TicketExpired."""
+    return Ticket(*unseal(text, purpose, len(fields(Ticket))))
+
+
+def seal(values: Sequence[str | int]) -> str:
+    """Signed text of some claims: the first says what they are for, the last when they expire (Unix seconds)."""
+    claims = _encode(json.dumps(values, separators=(",", ":")).encode())
+    return f"{claims}.{_signature(claims)}"
+
+
+def unseal(text: str, purpose: str, count: int) -> list[Any]:
+    """The `count` claims of a text that `seal` made for `purpose`. Raises TicketInvalid, TicketExpired."""
     claims, _, signature = text.partition(".")
     if not hmac.compare_digest(_signature(claims).encode(), signature.encode("utf-8", "surrogatepass")):
         raise TicketInvalid()
-    ticket = Ticket(*_decode(claims))
-    if ticket.purpose != purpose:
+    values = _decode(claims)
+    # Signed by us, but maybe by an older release.
+    if not isinstance(values, list) or len(values) != count or values[0] != purpose:
         raise TicketInvalid()
-    if ticket.expires < time.time():
+    if values[-1] < time.time():
         raise TicketExpired()
-    return ticket
+    return values
 
 
 def upload_name(ticket: Ticket) -> str:
@@ -92,9 +104,5 @@ def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _decode(claims: str) -> list[Any]:
-    values = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    # Signed by us, but maybe by an older release.
-    if not isinstance(values, list) or len(values) != len(fields(Ticket)):
-        raise TicketInvalid()
-    return values
+def _decode(claims: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))

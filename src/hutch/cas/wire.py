@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from hutch.cas import bodies, service, signing, stores, uploads
+from hutch.cas import bodies, service, signing, sources, stores, uploads
 from hutch.cas.bodies import Body
 from hutch.cas.lfs_answers import answer_json, speaks_lfs
 from hutch.cas.models import Upload
@@ -98,11 +98,11 @@ async def download(scope: Scope, receive: Receive, send: Send) -> None:
     stored = await threads.run(service.object_of, ticket.repo_id, ticket.oid)
     if stored is None:
         raise NotFound("The object is gone", field="oid", value=ticket.oid)
-    place = await threads.run_disk(service.locate, stored)
+    place = await threads.run(sources.source, stored)
     if isinstance(place, SignedUrl):
         await wires.answer(send, 302, [("Location", place.url), ("Cache-Control", "no-store")])
         return
-    content = Content(place.path, stored.size, f'"{stored.oid}"', "application/octet-stream")
+    content = Content(place, stored.size, f'"{stored.oid}"', "application/octet-stream")
     await send_content(scope, receive, send, content, _HOSTILE)
 
 

@@ -87,6 +87,12 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
+async def answer_json(send: Send, status: int, value: Any) -> None:
+    """Sends a JSON answer, which nobody may keep."""
+    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+    await answer(send, status, headers, json.dumps(value, separators=(",", ":")).encode())
+
+
 def error_answer(error: HutchError, scope: Scope) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and JSON body of an error. Nobody meets 401 where others meet 404, so git asks for a password."""
     status = error.status

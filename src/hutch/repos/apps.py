@@ -22,9 +22,12 @@ class ReposConfig(AppConfig):
         """Tells accounts what is theirs here, and has the start settle what a crash left."""
         from hutch.accounts.names import occupied
         from hutch.accounts.profiles import counters
+        from hutch.cas.xet.rights import readable
         from hutch.repos.names import is_one_segment_name
         from hutch.repos.reading.listing import counts
+        from hutch.repos.visibility import readable_by
 
+        readable.append(readable_by)
         occupied.append(is_one_segment_name)
         counters.append(counts)
         boot.on_start += [_settle, _begin_counting]

@@ -21,7 +21,7 @@ class Staged:
     size: int
     """In bytes."""
     sha256: str
-    """64 lower-case hexadecimal digits."""
+    """64 lower-case hexadecimal digits; empty where the caller has another way to check them."""
 
 
 @dataclass(frozen=True, slots=True)

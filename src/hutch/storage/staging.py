@@ -38,8 +38,8 @@ class Staging:
         for folder in (self._incoming, self._uploads):
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
-    def create(self, expected_size: int | None = None) -> StagedFile:
-        """Begin an upload of so many bytes (None: unknown).
+    def create(self, expected_size: int | None = None, *, hashing: bool = True) -> StagedFile:
+        """Begin an upload of so many bytes (None: unknown). Without `hashing` the caller checks what came.
 
         Raises InsufficientStorage before a byte is sent if they do not fit beside the reserve.
         """
@@ -49,8 +49,9 @@ class Staging:
             )
         disk.require_room(self.root, expected_size or 0, self.reserve_bytes)
         return StagedFile(
-            self.fresh_path(), self.pool, expected_size=expected_size, reserve_bytes=self.reserve_bytes
-        )
+            self.fresh_path(), self.pool, expected_size=expected_size, reserve_bytes=self.reserve_bytes,
+            hashing=hashing,
+        )  # fmt: skip
 
     def fresh_path(self) -> Path:
         """A name in the staging folder that nobody has."""

@@ -24,14 +24,23 @@ class StagedFile:
     calls `write`. `abort` may come from another thread at any time.
     """
 
-    def __init__(self, path: Path, pool: Executor, *, expected_size: int | None, reserve_bytes: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pool: Executor,
+        *,
+        expected_size: int | None,
+        reserve_bytes: int,
+        hashing: bool = True,
+    ) -> None:
         self.path = path
         self._expected_size = expected_size
         self._reserve_bytes = reserve_bytes
         self._room_checked_at = 0
         self._release_lock = threading.Lock()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        self._writer = Writer(self._fd, pool)
+        self._hashing = hashing
+        self._writer = Writer(self._fd, pool, hashing=hashing)
 
     @property
     def size(self) -> int:
@@ -75,7 +84,8 @@ class StagedFile:
         try:
             with disk.full_disk_named(self.path.parent):
                 self._writer.settle()
-                staged = Staged(self.path, self.size, self._writer.sha256())
+                digest = self._writer.sha256() if self._hashing else ""
+                staged = Staged(self.path, self.size, digest)
                 check_staged(staged, wanted_size, expected_sha256)
                 faults.point("storage.before_sync")
                 # By the descriptor that wrote: an error of a write-back in between is reported to it.

@@ -10,12 +10,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hutch.cas.errors import MissingXetFiles
 from hutch.cas.models import FileLink, FileReceipt, LargeObject, ObjectLink, XetFile
-from hutch.cas.service import in_pages
+from hutch.cas.queries import in_pages
+from hutch.core import clock
 from hutch.core.permissions import Actor
 
 
 def known_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: QuerySet[Any]) -> dict[str, int]:
-    """The sizes in bytes of those Xet files that `actor` may put into this bucket; others look as if they did not exist.
+    """The sizes in bytes of the files that `actor` may put into this bucket; others look as if they did not exist.
 
     A file may be put there if it is there already, if the actor sent it for this bucket, or if it is in one of
     `readable` (a query of repositories and buckets whose files the actor may read).
@@ -58,20 +59,38 @@ def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Quer
 
 
 def unlink_files(repo_id: int, hashes: Iterable[str]) -> int:
-    """Takes files from a bucket in which nothing names them any more, receipts too; how many links went."""
+    """Takes files from a bucket in which nothing names them any more; how many links went.
+
+    Receipts stay: somebody may just have sent the same file and be about to name it. They age by themselves.
+    """
     gone = 0
     with transaction.atomic():
         for some in in_pages(hashes):
             keys = list(XetFile.objects.filter(hash__in=some).values_list("pk", flat=True))
-            FileReceipt.objects.filter(repo_id=repo_id, file_id__in=keys).delete()
             gone += FileLink.objects.filter(repo_id=repo_id, file_id__in=keys).delete()[0]
     return gone
 
 
-def files_behind(oids: Iterable[str]) -> dict[str, str]:
-    """The Xet file hash of each of these objects that has one; the caller has seen that they may be read."""
+def remember_files(actor: Actor, repo_id: int, hashes: Iterable[str]) -> None:
+    """Notes that `actor` may put these files into this bucket, having been told that they need not be sent.
+
+    The caller has just found them by `known_files`. A batch later succeeds even if their source has gone meanwhile.
+    """
+    if actor.user_id is None:
+        return
+    moment = clock.now()
+    for some in in_pages(hashes):
+        keys = XetFile.objects.filter(hash__in=some).order_by("pk").values_list("pk", flat=True)
+        FileReceipt.objects.bulk_create(
+            [FileReceipt(user_id=actor.user_id, repo_id=repo_id, file_id=key, renewed_at=moment) for key in keys],
+            update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
+        )  # fmt: skip
+
+
+def files_behind(repo_id: int, oids: Iterable[str]) -> dict[str, str]:
+    """The Xet file hash of each of these objects that is linked in the repository and has one."""
     found: dict[str, str] = {}
     for some in in_pages(oids):
-        rows = LargeObject.objects.filter(sha256__in=some, xet_file__isnull=False)
+        rows = LargeObject.objects.filter(sha256__in=some, links__repo_id=repo_id, xet_file__isnull=False)
         found.update(rows.values_list("sha256", "xet_file__hash"))
     return found

@@ -39,14 +39,19 @@ def flag(text: str | None, field: str) -> bool:
     raise BadRequest(f"{field} must be true or false", field=field, value=text)
 
 
-def entry_shape(entry: Entry, last_commit: Shape | None = None) -> Shape:
-    """A line of a tree or of paths-info. `oid` is git's own; a large object's SHA-256 stands in `lfs`."""
+def entry_shape(entry: Entry, last_commit: Shape | None = None, xet_hash: str | None = None) -> Shape:
+    """A line of a tree or of paths-info. `oid` is git's own; a large object's SHA-256 stands in `lfs`.
+
+    With `xetHash` clients may fetch a file by its chunks without asking `resolve` first.
+    """
     shape: Shape = {"type": "directory" if entry.kind == "folder" else "file", "oid": entry.oid}
     if entry.kind == "submodule":
         shape["type"] = "submodule"
     shape |= {"size": entry.content_size, "path": readable(entry.path)}
     if entry.pointer is not None:
         shape["lfs"] = {"oid": entry.pointer.oid, "size": entry.pointer.size, "pointerSize": entry.size}
+    if xet_hash is not None:
+        shape["xetHash"] = xet_hash
     if last_commit is not None:
         shape["lastCommit"] = last_commit
     return shape

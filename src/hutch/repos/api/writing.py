@@ -9,7 +9,9 @@ from hutch.repos.api import pulls as api_pulls
 from hutch.repos.api import refs as api_refs
 from hutch.repos.api import settings as api_settings
 from hutch.repos.api import write as api_write
+from hutch.repos.api import xet as api_xet
 
 ROUTERS = [
-    part.router for part in (api_write, api_cards, api_commit, api_refs, api_settings, api_gating, api_pulls)
+    part.router
+    for part in (api_write, api_cards, api_commit, api_refs, api_settings, api_gating, api_pulls, api_xet)
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import pygit2
 
 from hutch.cas import service as cas
+from hutch.cas import sources
 from hutch.core.errors import BadRequest, EntryNotFound, HutchError, NotFound
 from hutch.git import trees
 from hutch.git.trees import Entry
@@ -91,7 +92,7 @@ def reader(repo_id: int, repo: pygit2.Repository, entry: Entry) -> safetensors.R
     stored = cas.object_of(repo_id, entry.pointer.oid)
     if stored is None:
         raise NotFound("The bytes of this file were never uploaded", field="oid", value=entry.pointer.oid)
-    return lambda start, end: cas.read(stored, start, end)
+    return lambda start, end: sources.read(stored, start, end)
 
 
 def _once(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pygit2
 
 from hutch.accounts import lookup
+from hutch.cas.xet.links import files_behind
 from hutch.core import clock, paging
 from hutch.core.errors import BadRequest, EntryNotFound
 from hutch.core.permissions import Actor
@@ -102,10 +103,15 @@ def paths_info(here: At, paths: Sequence[str], *, expand: bool) -> list[Shape]:
 
 def entry_shapes(here: At, entries: Sequence[Entry], *, expand: bool) -> list[Shape]:
     """The JSON of entries; with `expand`, each with its last commit, all found in one walk."""
-    if not expand:
-        return [entry_shape(entry) for entry in entries]
-    latest = last_commits(here.git, here.commit, [entry.path for entry in entries])
-    return [entry_shape(entry, _last(latest.get(entry.path))) for entry in entries]
+    pointers = [entry.pointer.oid for entry in entries if entry.pointer is not None]
+    chunked = files_behind(here.row.id, pointers) if pointers else {}
+    latest = last_commits(here.git, here.commit, [entry.path for entry in entries]) if expand else {}
+    return [
+        entry_shape(
+            entry, _last(latest.get(entry.path)), chunked.get(entry.pointer.oid) if entry.pointer else None
+        )
+        for entry in entries
+    ]
 
 
 def _last(commit: Commit | None) -> Shape | None:

@@ -13,6 +13,7 @@ from hutch.cas import stores, uploads
 from hutch.cas.errors import HashAlgorithmRefused, InvalidBatch
 from hutch.cas.signing import Ticket
 from hutch.cas.wire import address
+from hutch.cas.xet import tokens
 from hutch.core.errors import PayloadTooLarge, shown
 from hutch.core.permissions import Actor, allows, require
 from hutch.repos import accounting
@@ -91,10 +92,28 @@ def answer(actor: Actor, repo: RepoRow, batch: Batch, base_url: str) -> Shape:
         actor, repo.id, (asked.oid for asked in batch.objects if not asked.wrong), readable_by(actor)
     )
     cas.remember(actor, repo.id, [asked.oid for asked in batch.objects if sizes.get(asked.oid) == asked.size])
+    if "xet" in batch.transfers:
+        return _by_xet(actor, repo, batch, sizes, base_url)
     in_parts = _in_parts(batch, [asked for asked in batch.objects if asked.oid not in sizes])
     offer = _Offer(actor.user_id or 0, repo.id, base_url, in_parts, _room(repo))
     objects = [_refused(asked) or _there(asked, sizes) or offer.upload(asked) for asked in batch.objects]
     return {"transfer": "multipart" if in_parts else "basic", "objects": objects, "hash_algo": "sha256"}
+
+
+def _by_xet(actor: Actor, repo: RepoRow, batch: Batch, sizes: Mapping[str, int], base_url: str) -> Shape:
+    """The answer to clients that know Xet: what is new goes by chunks, with the token that `header` carries.
+
+    huggingface_hub 1.0 to 1.19 reads `transfer` alone; @huggingface/hub 2.17.5 the header, and asks `href` anew.
+    """
+    _, headers = tokens.answer(actor, repo.id, "write", accounting.room_bytes(repo.namespace_id), base_url)
+    action: Shape = {
+        "href": f"{base_url}/api/{repo.type}s/{repo.full_name}/xet-write-token/main",
+        "header": {key: value for key, value in headers.items() if key.startswith("X-Xet-")},
+    }
+    objects = [
+        _refused(asked) or _there(asked, sizes) or _actions(asked, upload=action) for asked in batch.objects
+    ]
+    return {"transfer": "xet", "objects": objects, "hash_algo": "sha256"}
 
 
 def _in_parts(batch: Batch, new: list[Asked]) -> bool:

@@ -6,8 +6,11 @@ import asyncio
 import logging
 
 from hutch.cas.sending import Content, send_content
+from hutch.cas.xet import tokens
 from hutch.core import threads, wires
+from hutch.core.permissions import Actor
 from hutch.core.wires import Receive, Scope, Send, route
+from hutch.repos.lookup import RepoRow
 from hutch.repos.wires import content_types, download_counts, resolving
 from hutch.repos.wires.resolving import FoundFile
 from hutch.settings import current
@@ -21,6 +24,8 @@ _CACHED = rf"/api/resolve-cache/{_KINDS}/{_REPO}/(?P<revision>[^/]+)/(?P<path>.+
 
 log = logging.getLogger(__name__)
 _COUNT_EVERY_S = 10.0
+# @huggingface/hub asks so, with a range of one byte, whether a file has chunks.
+XET_FILE_INFO = "application/vnd.xet-fileinfo+json"
 _PINNED = "max-age=31536000, immutable"
 
 
@@ -40,17 +45,35 @@ def _find(scope: Scope) -> tuple[list[tuple[str, str]], Content | SignedUrl]:
     found = resolving.find_file(
         asked, type_, params["repo"], params["revision"], params["path"], is_raw=params.get("verb") == "raw"
     )
+    stored = resolving.object_behind(found)
     headers = _headers(found, as_download=_wants_download(scope))
+    if stored is not None and stored.xet_hash:
+        headers += xet_headers(
+            found.actor, found.repo, found.commit, stored.xet_hash, scope["origin"].base_url
+        )
+        if XET_FILE_INFO in asked.get("accept", ""):
+            headers = [pair for pair in headers if pair[0] not in ("Content-Disposition", "ETag")]
+            return headers, Content(b"{}", 2, found.etag, XET_FILE_INFO)
     if scope["method"] == "HEAD":  # never redirected: clients read size and hash from this very answer
         return headers, Content(b"", found.size, found.etag, found.content.media_type)
     forced = {
         "Content-Type": found.content.media_type,
         "Content-Disposition": dict(headers)["Content-Disposition"],
     }
-    content = resolving.content_of(found, forced)
+    content = resolving.content_of(found, stored, forced)
     if _begins(asked.get("range", "")):
         download_counts.count(found.repo.id, found.actor.user_id, scope["origin"].client_ip)
     return headers, content
+
+
+def xet_headers(
+    actor: Actor, repo: RepoRow, commit: str, xet_hash: str, base_url: str
+) -> list[tuple[str, str]]:
+    """What makes clients fetch a file by its chunks (huggingface_hub 2.4.0, @huggingface/hub 2.17.5)."""
+    auth = f"{base_url}/api/{repo.type}s/{repo.full_name}/xet-read-token/{commit}"
+    rebuilt = f"{tokens.cas_url(actor, base_url)}/v1/reconstructions/{xet_hash}"
+    link = f'<{auth}>; rel="xet-auth", <{rebuilt}>; rel="xet-reconstruction-info"'
+    return [("X-Xet-Hash", xet_hash), ("Link", link)]
 
 
 def _headers(found: FoundFile, *, as_download: bool) -> list[tuple[str, str]]:

@@ -10,7 +10,9 @@ import pygit2
 
 from hutch.accounts import actors
 from hutch.cas import service as cas
+from hutch.cas import sources
 from hutch.cas.sending import Content
+from hutch.cas.service import StoredObject
 from hutch.core.errors import EntryNotFound, NotFound, RevisionNotFound
 from hutch.core.permissions import Actor
 from hutch.git import refs, trees
@@ -100,21 +102,27 @@ def opened_or_empty(row: RepoRow, revision: str) -> pygit2.Repository:
         raise RevisionNotFound(f"Invalid rev id: {revision!r}", field="revision", value=revision) from None
 
 
-def content_of(found: FoundFile, headers: Mapping[str, str]) -> Content | SignedUrl:
-    """The bytes of a found file, or where else they may be read under those response headers.
-
-    Raises NotFound where the large object is gone.
-    """
+def object_behind(found: FoundFile) -> StoredObject | None:
+    """The large object of a found file; None for what lies in git. Raises NotFound where it is gone."""
     if found.pointer is None:
-        data = opened(found.repo.path).odb.read(found.oid)[1]
-        return Content(data, found.size, found.etag, found.content.media_type)
+        return None
     stored = cas.object_of(found.repo.id, found.pointer.oid)
     if stored is None:
         raise NotFound("The bytes of this file were never uploaded", field="oid", value=found.pointer.oid)
-    place = cas.locate(stored, headers)
+    return stored
+
+
+def content_of(
+    found: FoundFile, stored: StoredObject | None, headers: Mapping[str, str]
+) -> Content | SignedUrl:
+    """The bytes of a found file, or where else they may be read under those response headers."""
+    if stored is None:
+        data = opened(found.repo.path).odb.read(found.oid)[1]
+        return Content(data, found.size, found.etag, found.content.media_type)
+    place = sources.source(stored, headers)
     if isinstance(place, SignedUrl):
         return place
-    return Content(place.path, found.size, found.etag, found.content.media_type)
+    return Content(place, found.size, found.etag, found.content.media_type)
 
 
 def resolve_commit(row: RepoRow, revision: str) -> tuple[pygit2.Repository, str]:

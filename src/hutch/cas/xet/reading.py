@@ -1,0 +1,141 @@
+"""Xet files as plain bytes: for LFS, Range requests, pages, and whatever else knows nothing of chunks."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import BinaryIO
+
+from hutch.cas import stores
+from hutch.cas.models import FileLink, XetFile
+from hutch.cas.xet import xorbs
+from hutch.core import threads
+from hutch.core.errors import NotFound
+from hutch.storage.keys import content_key
+from hutch.xet import files, hashes
+from hutch.xet.errors import UnknownXorb
+from hutch.xet.files import Term
+from hutch.xet.xorb import XorbIndex
+
+_KEPT_INDEXES = 16  # of up to 330 KB each
+
+
+class FileReader:
+    """A file's bytes in any order, in order best. Chunk tables are loaded as they are needed, and a few are kept.
+
+    `load` asks the database, `read` the disk alone: a wire calls each in its own kind of thread.
+    """
+
+    def __init__(self, terms: list[Term], *, loads: bool = False) -> None:
+        """With `loads`, `read` itself asks the database for what it lacks."""
+        self._terms, self._loads = terms, loads
+        self._ends = list(accumulate(term.raw_bytes for term in terms))
+        self._indexes: OrderedDict[bytes, XorbIndex] = OrderedDict()
+        self._running: Iterator[bytes] = iter(())
+        self._at = -1
+        self._rest = b""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self._ends[-1] if self._ends else 0
+
+    def lacks(self, start: int, count: int) -> set[bytes]:
+        """The xorbs whose chunk tables must be loaded before these bytes can be read."""
+        if count <= 0:
+            return set()
+        first = bisect_right(self._ends, start)
+        last = bisect_right(self._ends, start + count - 1)
+        return {term.xorb for term in self._terms[first : last + 1]} - self._indexes.keys()
+
+    def load(self, names: Iterable[bytes]) -> None:
+        """Loads chunk tables. Raises UnknownXorb."""
+        by_hash = {hashes.to_hex(name): name for name in names}
+        for text, stored in xorbs.find(by_hash).items():
+            self._indexes[by_hash[text]] = xorbs.index_of(stored.id)
+
+    def read(self, start: int, count: int) -> bytes:
+        """Exactly these bytes. Raises UnknownXorb for a chunk table that was not loaded, BlobNotFound, DamagedXorb."""
+        if start != self._at:
+            self._running = files.read_range(self._terms, self.index_of, open_xorb, start, self.size)
+            self._rest = b""
+        pieces = [self._rest]
+        have = len(self._rest)
+        while have < count:
+            pieces.append(next(self._running))
+            have += len(pieces[-1])
+        whole = b"".join(pieces)
+        self._at, self._rest = start + count, whole[count:]
+        return whole[:count]
+
+    def forget(self) -> None:
+        """Lets go of chunk tables beyond the few that are kept."""
+        while len(self._indexes) > _KEPT_INDEXES:
+            self._indexes.popitem(last=False)
+
+    def index_of(self, name: bytes) -> XorbIndex:
+        """A xorb's chunk table. Raises UnknownXorb."""
+        if self._loads and name not in self._indexes:
+            self.forget()
+            self.load([name])
+        index = self._indexes.get(name)
+        if index is None:
+            raise UnknownXorb(
+                f"The xorb {hashes.to_hex(name)} is gone", field="xorb", value=hashes.to_hex(name)
+            )
+        return index
+
+
+class FilePieces:
+    """A file for `cas.sending`: reads ahead of the database's answers never more than one piece."""
+
+    def __init__(self, reader: FileReader) -> None:
+        self._reader = reader
+
+    async def read(self, start: int, count: int) -> bytes:
+        """Exactly these bytes, or an error that ends the answer."""
+        if lacking := self._reader.lacks(start, count):
+            await threads.run(self._reader.load, lacking)
+        piece = await threads.run_disk(self._reader.read, start, count)
+        self._reader.forget()
+        return piece
+
+
+def terms_of(name: str) -> list[Term]:
+    """The terms of a file that is here. Raises NotFound."""
+    packed = XetFile.objects.filter(hash=name).values_list("terms", flat=True).first()
+    if packed is None:
+        raise NotFound("The file is gone", field="hash", value=name)
+    return files.unpack_terms(bytes(packed))
+
+
+def pieces(name: str) -> FilePieces:
+    """A file by its hash, for whoever may read it; that was decided before. Raises NotFound."""
+    return FilePieces(FileReader(terms_of(name)))
+
+
+def source_of(repo_id: int, name: str) -> FilePieces:
+    """A file of a bucket. Raises NotFound unless it is linked there."""
+    if not FileLink.objects.filter(repo_id=repo_id, file__hash=name).exists():
+        raise NotFound("The file is gone", field="hash", value=name)
+    return pieces(name)
+
+
+def read(name: str, start: int, end: int) -> bytes:
+    """Bytes `start` to `end` (exclusive) of a file, for heads of files and the like. Raises NotFound."""
+    reader = FileReader(terms_of(name), loads=True)
+    end = min(end, reader.size)
+    return reader.read(start, end - start) if start < end else b""
+
+
+def stream(terms: list[Term], *, verify: bool = False) -> Iterator[bytes]:
+    """All bytes of a file, chunk by chunk, each xorb's table loaded when it is come to; for checks and jobs."""
+    reader = FileReader(terms, loads=True)
+    return files.read_range(terms, reader.index_of, open_xorb, verify=verify)
+
+
+def open_xorb(name: bytes, start: int, end: int) -> BinaryIO:
+    """Bytes of a stored xorb. Raises BlobNotFound."""
+    return stores.blobs().open(content_key(xorbs.SHELF, hashes.to_hex(name)), start, end)

@@ -1,0 +1,170 @@
+"""Shards: which chunks make which file. Nothing that a client says here is believed.
+
+A file becomes known once each of its runs lies in xorbs that its sender may use, proves that the sender has seen the
+chunks, and together they have the file's hash; its SHA-256, once the file was put together and hashed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from hutch.cas.errors import ChecksumRefused, QuotaRefused, XorbsRefused
+from hutch.cas.models import FileReceipt, FileXorb, LargeObject, XetFile
+from hutch.cas.service import write_receipts
+from hutch.cas.xet import epochs, rights, spans, xorbs
+from hutch.cas.xet.spans import Spans
+from hutch.cas.xet.tokens import NO_LIMIT, CasToken
+from hutch.cas.xet.xorbs import StoredXorb
+from hutch.core import clock
+from hutch.core.permissions import Actor
+from hutch.storage import faults
+from hutch.xet import files, hashes
+from hutch.xet.shard import FileEntry, Shard
+from hutch.xet.xorb import XorbIndex
+
+_KEPT_INDEXES = 32
+
+faults.declare("cas.after_shard_rows")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A shard that holds what it says, but for the SHA-256 of `unproven`: entries by their place in `files`."""
+
+    files: list[FileEntry]
+    sizes: list[int]
+    known: _Known
+    unproven: list[int]
+
+
+def examine(actor: Actor, token: CasToken, shard: Shard) -> Examined:
+    """Holds a shard against what is stored and what its sender may use.
+
+    Raises XorbsRefused naming what this actor may not use or never sent, BadFile, ChecksumRefused, QuotaRefused. After
+    XorbsRefused the actor's CAS address is another one, so that a client with an old cache does not fail for ever.
+    """
+    known = _Known(actor, shard)
+    try:
+        known.check_rights(shard)
+    except XorbsRefused:
+        epochs.begin_anew([token.user_id])
+        raise
+    for described in shard.xorbs:
+        files.check_xorb(described, known.index_of(described.hash))
+    sizes = [files.check_file(entry, known.index_of) for entry in shard.files]
+    if token.room_bytes != NO_LIMIT and sum(sizes) > token.room_bytes:
+        raise QuotaRefused(sum(sizes), token.room_bytes)
+    unproven = [place for place, entry in enumerate(shard.files) if not _is_proven(entry)]
+    return Examined(shard.files, sizes, known, unproven)
+
+
+def check_sha256(entry: FileEntry, found: str) -> None:
+    """Raises ChecksumRefused if a file has another SHA-256 than its shard says."""
+    if found != entry.sha256:
+        raise ChecksumRefused(hashes.to_hex(entry.hash), named=entry.sha256 or "")
+
+
+def admit(token: CasToken, examined: Examined) -> int:
+    """Takes in the files of a shard, for the token's repository, once each SHA-256 is proven; how many.
+
+    Durable on return, all or none; safe to repeat.
+    """
+    with transaction.atomic():
+        for entry, size in zip(examined.files, examined.sizes, strict=True):
+            _write(token, entry, size, examined.known)
+    faults.point("cas.after_shard_rows")
+    return len(examined.files)
+
+
+def _is_proven(entry: FileEntry) -> bool:
+    """Whether no hashing is needed: no SHA-256 is claimed, or this very file was hashed before."""
+    if entry.sha256 is None:
+        return True
+    rows = LargeObject.objects.filter(xet_file__hash=hashes.to_hex(entry.hash))
+    known = rows.values_list("sha256", flat=True).first()
+    if known is not None:
+        check_sha256(entry, known)
+    return known is not None
+
+
+class _Known:
+    """The xorbs that a shard names: rows, chunk tables, and which chunks the actor may use."""
+
+    def __init__(self, actor: Actor, shard: Shard) -> None:
+        named = {term.xorb for entry in shard.files for term in entry.terms} | {x.hash for x in shard.xorbs}
+        by_text = {hashes.to_hex(name): name for name in named}
+        self.rows: dict[bytes, StoredXorb] = {by_text[key]: row for key, row in xorbs.find(by_text).items()}
+        keys = [row.id for row in self.rows.values()]
+        xorbs.touch(keys)
+        self._usable = rights.usable(actor, keys)
+        self._indexes: OrderedDict[bytes, XorbIndex] = OrderedDict()
+
+    def check_rights(self, shard: Shard) -> None:
+        """Raises XorbsRefused for every xorb that is not there, or of which the actor may not use these chunks."""
+        runs = [(term.xorb, term.start, term.end) for entry in shard.files for term in entry.terms]
+        runs += [(described.hash, 0, len(described.table)) for described in shard.xorbs]
+        refused = {name for name, start, end in runs if not self._may_use(name, start, end)}
+        if refused:
+            raise XorbsRefused(sorted(hashes.to_hex(name) for name in refused))
+
+    def index_of(self, name: bytes) -> XorbIndex:
+        """The chunk table of one of them; a few are kept."""
+        if name not in self._indexes:
+            self._indexes[name] = xorbs.index_of(self.rows[name].id)
+            if len(self._indexes) > _KEPT_INDEXES:
+                self._indexes.popitem(last=False)
+        return self._indexes[name]
+
+    def _may_use(self, name: bytes, start: int, end: int) -> bool:
+        row = self.rows.get(name)
+        return row is not None and spans.covers(self._usable.get(row.id, []), start, end)
+
+
+def _write(token: CasToken, entry: FileEntry, size: int, known: _Known) -> None:
+    moment, name = clock.now(), hashes.to_hex(entry.hash)
+    row = XetFile(hash=name, size_bytes=size, terms=files.pack_terms(entry.terms), touched_at=moment)
+    XetFile.objects.bulk_create([row], ignore_conflicts=True)
+    stored = XetFile.objects.defer("terms").get(hash=name)
+    XetFile.objects.filter(pk=stored.pk).update(touched_at=moment)
+    if stored.uses.filter(xorb__damaged=True).exists():
+        stored.uses.all().delete()
+        XetFile.objects.filter(pk=stored.pk).update(terms=row.terms)
+    if not stored.uses.exists():  # else whoever came first has said where the chunks lie
+        _write_uses(stored.pk, entry, known)
+    FileReceipt.objects.bulk_create(
+        [FileReceipt(user_id=token.user_id, repo_id=token.repo_id, file_id=stored.pk, renewed_at=moment)],
+        update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
+    )  # fmt: skip
+    if entry.sha256 is not None:
+        _write_object(token, stored.pk, entry.sha256, size)
+
+
+def _write_uses(file_id: int, entry: FileEntry, known: _Known) -> None:
+    runs: dict[bytes, Spans] = {}
+    for term in entry.terms:
+        runs.setdefault(term.xorb, []).append((term.start, term.end))
+    FileXorb.objects.bulk_create(
+        [
+            FileXorb(file_id=file_id, xorb_id=known.rows[name].id, ranges=spans.to_text(spans.merged(parts)))
+            for name, parts in runs.items()
+        ],
+        ignore_conflicts=True,
+    )
+    if entry.terms:
+        first = entry.terms[0]
+        chunk = known.index_of(first.xorb).hash(first.start)
+        xorbs.offer_first(known.rows[first.xorb].id, first.start, chunk)
+
+
+def _write_object(token: CasToken, file_id: int, sha256: str, size: int) -> None:
+    """The object that commits link: a new one, or one that came as a blob and now has its chunks as well."""
+    LargeObject.objects.bulk_create(
+        [LargeObject(sha256=sha256, size_bytes=size, storage_key="", xet_file_id=file_id)],
+        ignore_conflicts=True,
+    )
+    LargeObject.objects.filter(sha256=sha256, xet_file__isnull=True).update(xet_file_id=file_id)
+    key = LargeObject.objects.values_list("pk", flat=True).get(sha256=sha256)
+    write_receipts(token.user_id, token.repo_id, [key])
