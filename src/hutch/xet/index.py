@@ -115,7 +115,7 @@ class XorbIndex:
         return b"".join([_HEAD.pack(_MAGIC, self.count), self.joined_hashes, *lengths])
 
     @classmethod
-    def unpack(cls, packed: bytes) -> XorbIndex:
+    def unpack(cls, packed: bytes | memoryview) -> XorbIndex:
         """The inverse of `pack`; raises DamagedRecord for what `pack` cannot have written."""
         if len(packed) < _HEAD.size:
             raise _damaged("size", len(packed), f"at least {_HEAD.size}")

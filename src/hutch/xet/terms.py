@@ -37,7 +37,7 @@ def pack_terms(terms: Iterable[Term]) -> bytes:
     return b"".join([_HEAD.pack(_MAGIC, len(packed)), *packed])
 
 
-def unpack_terms(packed: bytes) -> list[Term]:
+def unpack_terms(packed: bytes | memoryview) -> list[Term]:
     """The inverse of `pack_terms`; raises DamagedRecord for what it cannot have written."""
     magic, count = _HEAD.unpack_from(packed) if len(packed) >= _HEAD.size else (b"", 0)
     if magic != _MAGIC or len(packed) != _HEAD.size + count * TERM_BYTES:
