@@ -15,6 +15,7 @@ from hutch.xet import files
 from hutch.xet.errors import BadFile, DamagedRecord, DamagedXorb, UnknownXorb
 from hutch.xet.files import Run, check_file, check_xorb, pack_terms, plan, read_range, unpack_terms
 from hutch.xet.hashes import ZERO, file_hash
+from hutch.xet.index import XorbIndex
 from hutch.xet.shard import FileEntry, Term, XorbEntry, build_upload, parse
 from hutch.xet.xorb import decode_frames
 from tests.xet.conftest import Hub, content
@@ -159,6 +160,20 @@ def test_a_range_outside_the_file_is_not_satisfiable(ground: Ground) -> None:
         with pytest.raises(RangeNotSatisfiable):
             read_range(terms, hub.index_of, hub.open_xorb, start, end)
     assert plan(terms, hub.index_of, 0, 10**12) == plan(terms, hub.index_of)
+
+
+def test_a_plan_asks_once_for_each_xorb_that_the_range_touches(ground: Ground) -> None:
+    asked: list[bytes] = []
+
+    def index_of(xorb: bytes) -> XorbIndex:
+        asked.append(xorb)
+        return ground.hub.index_of(xorb)
+
+    plan(ground.entry.terms, index_of)
+    assert sorted(asked) == sorted([ground.first, ground.second])
+    asked.clear()
+    plan(ground.entry.terms, index_of, 0, 5)
+    assert asked == [ground.first]
 
 
 def test_the_empty_file_reads_as_nothing(ground: Ground) -> None:

@@ -38,6 +38,7 @@ def entries(hub: Hub) -> list[FileEntry]:
 def test_an_upload_is_parsed_back(hub: Hub, entries: list[FileEntry], footer: bool) -> None:
     parsed = parse(build_upload(entries, hub.indexes.items(), footer=footer))
     assert parsed.files == entries
+    assert parsed.named_chunks == 6
     assert [x.hash for x in parsed.xorbs] == list(hub.indexes)
     for xorb, index in zip(parsed.xorbs, hub.indexes.values(), strict=True):
         rows = list(

@@ -9,7 +9,7 @@ Source: the Xet specification, "Chunking"; hf_xet 1.8.0 is the oracle of the tes
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _BLOCK = 256 * 1024
 """Bytes hashed at once: the arrays for it stay in the processor's cache."""
 _LANES = 8
 _ONE = np.uint64(1)
+_Lanes = TypeVar("_Lanes", bound=NDArray)
 
 
 class Chunker:
@@ -117,8 +118,9 @@ class _Scanner:
         """[8, rows] whether the hash ends a chunk, for bytes [8, rows]."""
         rows = columns.shape[1]
         places, gears, found = (
-            array.reshape(-1)[: _LANES * rows].reshape(_LANES, rows)
-            for array in (self._bytes, self._gears, self._found)
+            _first(self._bytes, rows),
+            _first(self._gears, rows),
+            _first(self._found, rows),
         )
         places[...] = columns
         np.take(GEAR_TABLE, places, out=gears, mode="clip")
@@ -142,6 +144,11 @@ class _Scanner:
             width *= 2
         shifted[1:], shifted[0] = h[:-1], 0
         return shifted
+
+
+def _first(array: _Lanes, rows: int) -> _Lanes:
+    """[8, rows] the front of an array's memory, so that a short block stays as compact as a long one."""
+    return cast(_Lanes, array.reshape(-1)[: _LANES * rows].reshape(_LANES, rows))
 
 
 def _step(h: NDArray[np.uint64], gears: NDArray[np.uint64]) -> None:

@@ -43,19 +43,20 @@ class Plan:
 def plan(terms: list[Term], index_of: IndexOf, start: int = 0, end: int | None = None) -> Plan:
     """How to get bytes `start` to `end` (exclusive, clamped to the size; None: to the last) of a file.
 
-    Asks for the index only of xorbs that the range touches. An empty file has an empty plan from byte 0.
+    Asks once for the index of each xorb that the range touches. An empty file has an empty plan from byte 0.
     Raises RangeNotSatisfiable when `start` is negative, at or behind the end, or not before `end`.
     """
     end = _clamped(terms, start, end)
     offset, cut = 0, list[Term]()
     runs: dict[bytes, list[tuple[int, int]]] = {}
+    indexes: dict[bytes, XorbIndex] = {}
     for term, first, last in _touched(terms, start, end):
-        index = index_of(term.xorb)
+        index = indexes.get(term.xorb) or indexes.setdefault(term.xorb, index_of(term.xorb))
         piece, before = _narrow(term, index, first, last)
         offset = offset if cut else before
         cut.append(piece)
         runs.setdefault(term.xorb, []).append((piece.start, piece.end))
-    return Plan(offset, cut, {xorb: _runs(index_of(xorb), ranges) for xorb, ranges in runs.items()})
+    return Plan(offset, cut, {xorb: _runs(indexes[xorb], ranges) for xorb, ranges in runs.items()})
 
 
 def _clamped(terms: list[Term], start: int, end: int | None) -> int:

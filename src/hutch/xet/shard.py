@@ -82,6 +82,11 @@ class Shard:
     files: list[FileEntry]
     xorbs: list[XorbEntry]
 
+    @property
+    def named_chunks(self) -> int:
+        """Chunks that all its files name, repeats included: what checking them will cost, about 1 µs each."""
+        return sum(term.end - term.start for entry in self.files for term in entry.terms)
+
 
 def parse(buffer: Buffer) -> Shard:
     """Read a shard from bytes or an mmap; the result holds no view on it.
