@@ -77,3 +77,8 @@ def test_killed_between_row_and_folder_of_a_deletion_the_folder_goes(crashing: C
     crashing.die_at("repos.after_row_gone")
     found = crashing.after()
     assert (found["rows"], found["swept"], found["folders"]) == ({}, 1, 0)
+
+
+def test_killed_between_row_and_head_of_a_new_default_branch_both_name_it(crashing: Crashing) -> None:
+    crashing.die_at("repos.after_default_row")
+    assert crashing.after()["defaults"] == {"ann/bert": ["next", "next"]}

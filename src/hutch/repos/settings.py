@@ -9,6 +9,7 @@ from django.db import transaction
 
 from hutch.core.errors import BadRequest, Forbidden, RepoNotFound
 from hutch.core.events import emit
+from hutch.core.jobs import enqueue
 from hutch.core.permissions import Actor, require
 from hutch.git import refs as git_refs
 from hutch.git import repository
@@ -18,7 +19,9 @@ from hutch.repos.errors import RefBusy
 from hutch.repos.events import RepoSettingsChanged
 from hutch.repos.lookup import RepoRow, repo_by_id
 from hutch.repos.models import RefIntent, Repo
+from hutch.storage import faults
 
+faults.declare("repos.after_default_row")
 MAX_PROTECTED = 100
 _PATTERN_LETTERS = frozenset("*?[]")
 
@@ -57,6 +60,14 @@ def update_settings(actor: Actor, repo: RepoRow, changes: Changes) -> RepoRow:
     if changes.disabled is not None and not actor.is_admin:
         raise Forbidden("Only administrators of this hub disable repositories")
     seen = _new_default(repo, changes.default_branch) if changes.default_branch is not None else None
+    _write(actor, repo, told, seen)
+    if seen is not None:
+        faults.point("repos.after_default_row")
+        point_head(repo.id)
+    return repo_by_id(repo.id)
+
+
+def _write(actor: Actor, repo: RepoRow, told: dict[str, Any], seen: cards.Snapshot | None) -> None:
     with transaction.atomic():
         row = Repo.objects.select_for_update().filter(pk=repo.id).first()
         if row is None:
@@ -65,16 +76,28 @@ def update_settings(actor: Actor, repo: RepoRow, changes: Changes) -> RepoRow:
             setattr(row, name, value)
         fields = list(told)
         if seen is not None:
-            _refuse_moving(repo, changes.default_branch or "")
+            _refuse_moving(repo, row.default_branch)
             fields += cards.put(row, seen)
+            enqueue("repos.point_head", key=str(row.pk), repo_id=row.pk)
         row.save(update_fields=fields)
         changed = RepoSettingsChanged(
             repo_id=row.pk, type=row.type, full_name=row.full_name, changes=told, by_user_id=actor.user_id
         )
         emit(changed, actor=actor)
-    if changes.default_branch is not None:
-        repository.set_default_branch(repo.path, changes.default_branch)
-    return repo_by_id(repo.id)
+
+
+def point_head(repo_id: int) -> None:
+    """Lets git's HEAD name the default branch of the row, where it does not.
+
+    The row is written first and a job goes with it, so that a crash before HEAD is written is made good.
+    """
+    with transaction.atomic():
+        # locked, so that of two changes at once the later one stays
+        row = Repo.objects.select_for_update().filter(pk=repo_id).first()
+        if row is not None:
+            path = repo_by_id(repo_id).path
+            if repository.default_branch(repository.open(path)) != row.default_branch:
+                repository.set_default_branch(path, row.default_branch)
 
 
 def _refuse_for_bucket(told: dict[str, Any]) -> None:
