@@ -21,6 +21,8 @@ class Xorb(models.Model):
     damaged = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField(db_index=True)
+    # when all of it was last read and found whole
+    checked_at = models.DateTimeField(null=True, db_index=True)
 
 
 class XorbReceipt(models.Model):
@@ -123,6 +125,17 @@ class LargeObject(models.Model):
         XetFile, null=True, blank=True, on_delete=models.PROTECT, related_name="objects_of"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # when its blob was last read and found whole
+    checked_at = models.DateTimeField(null=True, db_index=True)
+
+
+class Usage(models.Model):
+    """What the large files of a repository or bucket take up: as they are, and what is stored for them."""
+
+    repo_id = models.BigIntegerField(unique=True)
+    logical_bytes = models.BigIntegerField()
+    stored_bytes = models.BigIntegerField()
+    measured_at = models.DateTimeField()
 
 
 class ObjectLink(models.Model):

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from hutch.cas import stores
 from hutch.cas.models import FileLink, XetFile
 from hutch.cas.xet import xorbs
+from hutch.cas.xet.xorbs import Table
 from hutch.core import threads
 from hutch.core.errors import NotFound
-from hutch.storage.keys import content_key
 from hutch.xet import files, hashes
 from hutch.xet.errors import UnknownXorb
 from hutch.xet.files import Term
@@ -32,7 +32,7 @@ class FileReader:
         """With `loads`, `read` itself asks the database for what it lacks."""
         self._terms, self._loads = terms, loads
         self._ends = list(accumulate(term.raw_bytes for term in terms))
-        self._indexes: OrderedDict[bytes, XorbIndex] = OrderedDict()
+        self._tables: OrderedDict[bytes, Table] = OrderedDict()
         self._running: Iterator[bytes] = iter(())
         self._at = -1
         self._rest = b""
@@ -48,18 +48,18 @@ class FileReader:
             return set()
         first = bisect_right(self._ends, start)
         last = bisect_right(self._ends, start + count - 1)
-        return {term.xorb for term in self._terms[first : last + 1]} - self._indexes.keys()
+        return {term.xorb for term in self._terms[first : last + 1]} - self._tables.keys()
 
     def load(self, names: Iterable[bytes]) -> None:
         """Loads chunk tables. Raises UnknownXorb."""
         by_hash = {hashes.to_hex(name): name for name in names}
-        for text, stored in xorbs.find(by_hash).items():
-            self._indexes[by_hash[text]] = xorbs.index_of(stored.id)
+        for text, table in xorbs.tables(by_hash).items():
+            self._tables[by_hash[text]] = table
 
     def read(self, start: int, count: int) -> bytes:
         """Exactly these bytes. Raises UnknownXorb for a chunk table that was not loaded, BlobNotFound, DamagedXorb."""
         if start != self._at:
-            self._running = files.read_range(self._terms, self.index_of, open_xorb, start, self.size)
+            self._running = files.read_range(self._terms, self.index_of, self.open_xorb, start, self.size)
             self._rest = b""
         pieces = [self._rest]
         have = len(self._rest)
@@ -72,20 +72,28 @@ class FileReader:
 
     def forget(self) -> None:
         """Lets go of chunk tables beyond the few that are kept."""
-        while len(self._indexes) > _KEPT_INDEXES:
-            self._indexes.popitem(last=False)
+        while len(self._tables) > _KEPT_INDEXES:
+            self._tables.popitem(last=False)
 
-    def index_of(self, name: bytes) -> XorbIndex:
-        """A xorb's chunk table. Raises UnknownXorb."""
-        if self._loads and name not in self._indexes:
+    def table_of(self, name: bytes) -> Table:
+        """A xorb's chunk table, and where its blob lies. Raises UnknownXorb."""
+        if self._loads and name not in self._tables:
             self.forget()
             self.load([name])
-        index = self._indexes.get(name)
-        if index is None:
+        table = self._tables.get(name)
+        if table is None:
             raise UnknownXorb(
                 f"The xorb {hashes.to_hex(name)} is gone", field="xorb", value=hashes.to_hex(name)
             )
-        return index
+        return table
+
+    def index_of(self, name: bytes) -> XorbIndex:
+        """A xorb's chunk table. Raises UnknownXorb."""
+        return self.table_of(name).index
+
+    def open_xorb(self, name: bytes, start: int, end: int) -> BinaryIO:
+        """Bytes of a stored xorb. Raises UnknownXorb, BlobNotFound."""
+        return stores.blobs().open(self.table_of(name).storage_key, start, end)
 
 
 class FilePieces:
@@ -133,9 +141,4 @@ def read(name: str, start: int, end: int) -> bytes:
 def stream(terms: list[Term], *, verify: bool = False) -> Iterator[bytes]:
     """All bytes of a file, chunk by chunk, each xorb's table loaded when it is come to; for checks and jobs."""
     reader = FileReader(terms, loads=True)
-    return files.read_range(terms, reader.index_of, open_xorb, verify=verify)
-
-
-def open_xorb(name: bytes, start: int, end: int) -> BinaryIO:
-    """Bytes of a stored xorb. Raises BlobNotFound."""
-    return stores.blobs().open(content_key(xorbs.SHELF, hashes.to_hex(name)), start, end)
+    return files.read_range(terms, reader.index_of, reader.open_xorb, verify=verify)

@@ -20,7 +20,8 @@ from hutch.core.errors import NotFound
 from hutch.core.permissions import Actor
 from hutch.settings import current
 from hutch.xet import files, hashes
-from hutch.xet.files import Plan, Run
+from hutch.xet.files import Plan, Run, Term
+from hutch.xet.xorb import XorbIndex
 
 Shape = dict[str, Any]
 Address = Callable[[bytes, Run], str]
@@ -38,16 +39,33 @@ def answer(
     terms = files.unpack_terms(bytes(stored.terms))
     spans = ranges.parse(range_header, stored.size_bytes)
     start, end = (spans[0].start, spans[0].end) if spans else (0, None)
-    plan = files.plan(terms, FileReader(terms, loads=True).index_of, start, end)
-    xorbs.touch(row.id for row in xorbs.find(hashes.to_hex(xorb) for xorb in plan.xorbs).values())
+    known = _Seen(terms)
+    plan = files.plan(terms, known.index_of, start, end)
+    xorbs.touch(known.rows)
     expires = int(time.time()) + current().signed_url_s
 
     def address(xorb: bytes, run: Run) -> str:
         return tokens.xorb_address(
-            base_url, XorbRange(hashes.to_hex(xorb), run.byte_start, run.byte_end, expires)
+            base_url, XorbRange(known.blobs[xorb], run.byte_start, run.byte_end, expires)
         )
 
     return {**_head(plan), **(_v2(plan, address) if version == 2 else _v1(plan, address))}
+
+
+class _Seen:
+    """Chunk tables, and of which blobs they were true when they were read last: byte ranges are those of that blob."""
+
+    def __init__(self, terms: list[Term]) -> None:
+        self._reader = FileReader(terms, loads=True)
+        self.blobs: dict[bytes, str] = {}
+        self.rows: set[int] = set()
+
+    def index_of(self, name: bytes) -> XorbIndex:
+        """A xorb's chunk table. Raises UnknownXorb."""
+        table = self._reader.table_of(name)
+        self.blobs[name] = xorbs.blob_name(table.storage_key)
+        self.rows.add(table.id)
+        return table.index
 
 
 def _find(actor: Actor, token: CasToken, name: str) -> XetFile:

@@ -14,7 +14,7 @@ from django.db import transaction
 from hutch.cas.errors import ChecksumRefused, QuotaRefused, XorbsRefused
 from hutch.cas.models import FileReceipt, FileXorb, LargeObject, XetFile
 from hutch.cas.service import write_receipts
-from hutch.cas.xet import epochs, rights, spans, xorbs
+from hutch.cas.xet import epochs, rights, spans, storing, xorbs
 from hutch.cas.xet.spans import Spans
 from hutch.cas.xet.tokens import NO_LIMIT, CasToken
 from hutch.cas.xet.xorbs import StoredXorb
@@ -57,7 +57,7 @@ def examine(actor: Actor, token: CasToken, shard: Shard) -> Examined:
     sizes = [files.check_file(entry, known.index_of) for entry in shard.files]
     if token.room_bytes != NO_LIMIT and sum(sizes) > token.room_bytes:
         raise QuotaRefused(sum(sizes), token.room_bytes)
-    unproven = [place for place, entry in enumerate(shard.files) if not _is_proven(entry)]
+    unproven = [place for place, entry in enumerate(shard.files) if not _is_proven(actor, entry)]
     return Examined(shard.files, sizes, known, unproven)
 
 
@@ -79,11 +79,16 @@ def admit(token: CasToken, examined: Examined) -> int:
     return len(examined.files)
 
 
-def _is_proven(entry: FileEntry) -> bool:
-    """Whether no hashing is needed: no SHA-256 is claimed, or this very file was hashed before."""
+def _is_proven(actor: Actor, entry: FileEntry) -> bool:
+    """Whether no hashing is needed: no SHA-256 is claimed, or this very file was hashed before, and the actor may know.
+
+    To anybody else it takes as long, and tells as much meanwhile, as a file that nobody has.
+    """
     if entry.sha256 is None:
         return True
-    rows = LargeObject.objects.filter(xet_file__hash=hashes.to_hex(entry.hash))
+    rows = LargeObject.objects.filter(
+        rights.readable_files(actor, "xet_file_id"), xet_file__hash=hashes.to_hex(entry.hash)
+    )
     known = rows.values_list("sha256", flat=True).first()
     if known is not None:
         check_sha256(entry, known)
@@ -156,7 +161,7 @@ def _write_uses(file_id: int, entry: FileEntry, known: _Known) -> None:
     if entry.terms:
         first = entry.terms[0]
         chunk = known.index_of(first.xorb).hash(first.start)
-        xorbs.offer_first(known.rows[first.xorb].id, first.start, chunk)
+        storing.offer_first(known.rows[first.xorb].id, first.start, chunk)
 
 
 def _write_object(token: CasToken, file_id: int, sha256: str, size: int) -> None:

@@ -43,9 +43,12 @@ class CasToken:
 
 @dataclass(frozen=True, slots=True)
 class XorbRange:
-    """Bytes `start` to `end` (exclusive) of a xorb, which whoever holds the address may fetch until it expires."""
+    """Bytes `start` to `end` (exclusive) of a xorb's blob, which whoever holds the address may fetch until it expires.
 
-    hash: str
+    By the blob's own name: another blob of the same xorb may have its chunks elsewhere.
+    """
+
+    blob: str
     start: int
     end: int
     expires: int

@@ -16,14 +16,14 @@ from hutch.cas.bodies import Body, ClientGone
 from hutch.cas.errors import QuotaRefused, TicketInvalid
 from hutch.cas.ranges import range_still_holds
 from hutch.cas.sending import Content, send_content
-from hutch.cas.xet import dedupe, reconstructions, shard_wire, tokens, xorbs
+from hutch.cas.xet import dedupe, reconstructions, shard_wire, storing, tokens, xorbs
 from hutch.cas.xet.tokens import NO_LIMIT, CasToken, Right
 from hutch.core import threads, wires
 from hutch.core.errors import BadRequest, HutchError, NotFound, PayloadTooLarge
 from hutch.core.permissions import Actor
 from hutch.core.wires import Handler, Receive, Scope, Send, route
 from hutch.storage.errors import BlobNotFound
-from hutch.storage.port import LocalFile, Staged
+from hutch.storage.port import LocalFile, SignedUrl, Staged
 from hutch.storage.upload import StagedFile
 from hutch.xet import hashes
 from hutch.xet.xorb import MAX_XORB_BYTES, XorbIndex
@@ -67,7 +67,7 @@ async def post_xorb(scope: Scope, receive: Receive, send: Send, token: CasToken,
     begin = partial(_begin_xorb, name, declared, token.room_bytes)
     finish = partial(_finish_xorb, name, declared)
     staged, index = await bodies.take_any(receive, MAX_XORB_BYTES, begin, finish)
-    is_new = await threads.run(xorbs.receive, actor, staged, name, index)
+    is_new = await threads.run(storing.receive, actor, staged, name, index)
     await wires.answer_json(send, 200, {"was_inserted": is_new})
 
 
@@ -86,7 +86,7 @@ def _begin_xorb(name: str, declared: int | None, room: int) -> StagedFile:
 def _finish_xorb(name: str, declared: int | None, file: StagedFile) -> tuple[Staged, XorbIndex]:
     staged = file.finish(declared)
     try:
-        return xorbs.scan(staged, name)
+        return storing.scan(staged, name)
     except BaseException:
         staged.path.unlink(missing_ok=True)
         raise
@@ -172,22 +172,28 @@ async def get_xorb(scope: Scope, receive: Receive, send: Send) -> None:
     """Bytes of a xorb, by signed address: the range, or ranges, that it names, and no others."""
     part = tokens.read_xorb(scope["path_params"]["ticket"])
     asked = scope["request_headers"]
-    etag = f'"{part.hash}"'
+    etag = f'"{part.blob}"'
     # An If-Range that does not match would open the whole xorb.
     if not tokens.holds(part, asked.get("range")) or not range_still_holds(asked.get("if-range"), etag):
         raise TicketInvalid("This address is good for other bytes: send the Range that it was given for")
-    size = await threads.run(xorbs.size_of, part.hash)
-    try:
-        place = await threads.run_disk(stores.blobs().locate, xorbs.key_of(part.hash))
-    except BlobNotFound:
-        size = None
-    if size is None:  # collected meanwhile: by 403 a client asks anew where the chunks are
+    found = await threads.run_disk(_locate, part.blob)
+    if found is None:  # collected meanwhile: by 403 a client asks anew where the chunks are
         raise TicketInvalid("These bytes lie elsewhere now: ask again")
+    size, place = found
     if not isinstance(place, LocalFile):
         await wires.answer(send, 302, [("Location", place.url), ("Cache-Control", "no-store")])
         return
     content = Content(place.path, size, etag, "application/octet-stream")
     await send_content(scope, receive, send, content, _HOSTILE)
+
+
+def _locate(blob: str) -> tuple[int, LocalFile | SignedUrl] | None:
+    key = xorbs.blob_key(blob)
+    fact = stores.blobs().stat(key)
+    try:
+        return (fact.size, stores.blobs().locate(key)) if fact else None
+    except BlobNotFound:
+        return None
 
 
 async def missing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,128 @@
+"""Xorbs and files of Xet, made and sent without a server, with chunks that a test chooses."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hutch.cas import service, stores
+from hutch.cas.models import LargeObject, Xorb
+from hutch.cas.xet import reading, shards, storing, xorbs
+from hutch.cas.xet.tokens import NO_LIMIT, CasToken
+from hutch.core.permissions import Actor
+from hutch.git.pointers import Pointer
+from hutch.xet import frames, hashes
+from hutch.xet.files import Term
+from hutch.xet.shard import FileEntry, Shard
+from hutch.xet.xorb import XorbBuilder, XorbIndex
+from hutch.xet.xorb import scan as scan_xorb
+
+ALICE, BOB = Actor(user_id=1, username="alice"), Actor(user_id=2, username="bob")
+REPO, OTHER = 10, 11
+Part = tuple[str, int, int]
+"""A xorb's hash, the first chunk and the chunk after the last."""
+
+
+def chunks(*sizes: int, seed: int = 0) -> list[bytes]:
+    """Chunks of these sizes that do not compress, the same for the same seed."""
+    return [hashlib.shake_128(f"{seed} {number}".encode()).digest(size) for number, size in enumerate(sizes)]
+
+
+def plainly(pieces: Sequence[bytes]) -> bytes:
+    """A xorb of these chunks, none of them compressed."""
+    head = [(len(piece) << 8).to_bytes(4, "little") for piece in pieces]
+    return b"".join(one + one + piece for one, piece in zip(head, pieces, strict=True))
+
+
+def compressed(pieces: Sequence[bytes]) -> bytes:
+    """A xorb of these chunks as a client makes it."""
+    return b"".join(frames.encode(piece) for piece in pieces)
+
+
+def send_xorb(pieces: Sequence[bytes], actor: Actor = ALICE, data: bytes | None = None) -> str:
+    """Takes a xorb of these chunks in, as if the actor had sent it; its hash."""
+    data = compressed(pieces) if data is None else data
+    name = hashes.to_hex(scan_xorb(data).xorb_hash())
+    with stores.staging().create(len(data), hashing=False) as file:
+        file.write(data)
+        staged, index = storing.scan(file.finish(), name)
+        storing.receive(actor, staged, name, index)
+    return name
+
+
+def entry_of(parts: Sequence[Part], content: bytes | None = None) -> FileEntry:
+    """A true description of a file out of stored xorbs; with `content`, with its SHA-256."""
+    terms, proofs, leaves = [], [], []
+    for name, start, end in parts:
+        index = xorbs.tables([name])[name].index
+        run = list(index.hashes(start, end))
+        terms.append(Term(hashes.from_hex(name), start, end, index.raw_length(start, end)))
+        proofs.append(hashes.range_hash(run))
+        leaves += list(zip(run, map(int, index.raw_lengths[start:end]), strict=True))
+    sha256 = None if content is None else hashlib.sha256(content).hexdigest()
+    return FileEntry(hashes.file_hash(leaves), terms, proofs, sha256)
+
+
+def token(actor: Actor = ALICE, repo_id: int = REPO) -> CasToken:
+    """What the actor would show the CAS to write into a repository."""
+    return CasToken("write", repo_id, actor.user_id or 0, 0, NO_LIMIT, int(time.time()) + 600)
+
+
+def register(entry: FileEntry, actor: Actor = ALICE, repo_id: int = REPO) -> None:
+    """Takes a file in by a shard that describes it."""
+    shown = token(actor, repo_id)
+    shards.admit(shown, shards.examine(actor, shown, Shard([entry], [])))
+
+
+def send_file(
+    pieces: Sequence[bytes], actor: Actor = ALICE, repo_id: int = REPO, *, link: bool = True
+) -> LargeObject:
+    """Sends a file of these chunks as one xorb, and commits it unless told otherwise."""
+    content = b"".join(pieces)
+    name = send_xorb(pieces, actor)
+    register(entry_of([(name, 0, len(pieces))], content), actor, repo_id)
+    row = LargeObject.objects.get(sha256=hashlib.sha256(content).hexdigest())
+    if link:
+        service.link(actor, repo_id, [Pointer(row.sha256, row.size_bytes)])
+    return row
+
+
+def builder_of(pieces: Sequence[bytes]) -> XorbBuilder:
+    """A builder that holds these chunks."""
+    builder = XorbBuilder()
+    for piece in pieces:
+        builder.add(piece)
+    return builder
+
+
+def index_of(name: str) -> XorbIndex:
+    """The stored chunk table of a xorb."""
+    return xorbs.tables([name])[name].index
+
+
+def content_of(row: LargeObject) -> bytes:
+    """An object's bytes out of its chunks, each of them verified."""
+    assert row.xet_file is not None
+    return b"".join(reading.stream(reading.terms_of(row.xet_file.hash), verify=True))
+
+
+def blob_of(name: str) -> Path:
+    """The file in which a xorb is stored."""
+    return stores.blobs().locate(Xorb.objects.get(hash=name).storage_key).path  # type: ignore[union-attr]
+
+
+def blobs(shelf: str) -> set[str]:
+    """The keys of what is stored on a shelf."""
+    return {blob.key for blob in stores.blobs().list(f"{shelf}/")}
+
+
+def flip(path: Path, at: int) -> None:
+    """Changes a byte of a file."""
+    path.chmod(0o640)
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 0x55]))
