@@ -70,6 +70,10 @@ class Settings:
         2 << 30, "Largest body of one commit request (its small files travel inside)."
     )
     max_push_bytes: int = _doc(8 << 30, "Largest pack of one git push.")
+    max_fetches: int = _doc(
+        16,
+        "Clones and fetches that git answers at once, half of them for one user or address; others wait. 0 is no limit.",
+    )
     max_file_bytes: int = _doc(1 << 40, "Largest single file.")
     regular_file_bytes: int = _doc(
         10 << 20,

@@ -8,7 +8,7 @@ import re
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from pathlib import Path
 
 from hutch.git import pktline, process
@@ -69,12 +69,13 @@ async def serve(
     protocol: str | None = None,
     *,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    turn: AbstractAsyncContextManager[None] | None = None,
 ) -> AsyncGenerator[bytes, None]:
     """Answer one `POST git-upload-pack`: `request` is the body (gunzipped), what is yielded the answer.
 
     Reads and writes at the same time and only as fast as both sides go. Nothing is yielded before git's first
     output, so that GitFailed can still become a status. Closing the generator, or cancelling, kills git at once.
-    Raises GitFailed, GitTimeout.
+    `turn` is entered while a child of git's is needed, which the list of refs is not. Raises GitFailed, GitTimeout.
     """
     body = aiter(request)
     try:
@@ -86,7 +87,10 @@ async def serve(
     if asked is not None:
         yield await asyncio.to_thread(answer, path, asked)
         return
-    async with aclosing(_serve_by_git(path, _chain(first, body), protocol, timeout_s)) as pieces:
+    async with (
+        turn or nullcontext(),
+        aclosing(_serve_by_git(path, _chain(first, body), protocol, timeout_s)) as pieces,
+    ):
         async for piece in pieces:
             yield piece
 

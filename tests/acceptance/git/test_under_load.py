@@ -127,6 +127,34 @@ def test_fetch_whose_client_goes_ends_its_git(server: Hub, git: Git, work: Path,
     assert eventually(lambda: not git_children(server))
 
 
+def test_one_callers_fetches_wait_for_each_other_and_hold_up_nobody_else(
+    new_hub: Callable[..., Hub], git: Git, tmp_path: Path
+) -> None:
+    hub = new_hub(max_fetches="2").start()
+    try:
+        user = hub.user("one")
+        name = create(hub, user, "one/x")
+        remote = with_credentials(f"{hub.url}/{name}", user.name, user.token)
+        git("clone", "-q", remote, tmp_path / "work")
+        for number in range(8):
+            (tmp_path / "work" / f"{number}.txt").write_bytes(os.urandom(8_000_000))
+        tip = add(git, tmp_path / "work", "last.txt", "x")
+        git("-c", "pack.window=0", "push", "-q", "origin", "main", cwd=tmp_path / "work")
+        waiting = threading.Thread(target=git, args=("clone", "-q", f"{hub.url}/{name}", tmp_path / "nobody"))
+        with slow_fetch(hub, name, tip):
+            waiting.start()
+            # git sends a password only when asked for one
+            known = f"http.extraHeader=Authorization: Bearer {user.token}"
+            git("-c", known, "clone", "-q", f"{hub.url}/{name}", tmp_path / "somebody")
+            assert git("ls-remote", f"{hub.url}/{name}")  # no turn is needed to list the refs
+            assert waiting.is_alive()
+            assert not (tmp_path / "nobody" / "last.txt").exists()
+        waiting.join(60)
+        assert (tmp_path / "nobody" / "last.txt").read_text() == "x"
+    finally:
+        hub.stop()
+
+
 def test_no_git_outlives_a_server_that_is_killed(
     fresh_server: Hub, git: Git, tmp_path: Path, unique: Callable[[str], str]
 ) -> None:

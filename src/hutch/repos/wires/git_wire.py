@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from types import TracebackType
 
 from hutch.accounts import actors
@@ -16,6 +16,7 @@ from hutch.core.wires import Receive, Scope, Send, route
 from hutch.git import receive as git_receive
 from hutch.git import upload_pack as git_upload_pack
 from hutch.git.errors import GitFailed
+from hutch.git.turns import Turns
 from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.wires import git_body, pushing
 from hutch.repos.wires.git_body import ClientGone
@@ -35,9 +36,9 @@ async def info_refs(scope: Scope, receive: Receive, send: Send) -> None:
     service = wires.query(scope).get("service", [""])[0]
     async with _Plainly(scope, send):
         admit = _admit_push if service == "git-receive-pack" else _admit
-        _, repo = await threads.run(admit, scope)
+        actor, repo = await threads.run(admit, scope)
         if service == "git-upload-pack":
-            body = await _advertisement(repo, _protocol(scope))
+            body = await _advertisement(repo, _protocol(scope), _turn(scope, actor))
         elif service == "git-receive-pack":
             body = await threads.run_disk(git_receive.advertise, repo.path)
         else:
@@ -49,20 +50,33 @@ async def info_refs(scope: Scope, receive: Receive, send: Send) -> None:
 _capabilities: dict[str, bytes] = {}
 
 
-async def _advertisement(repo: RepoRow, protocol: str | None) -> bytes:
+async def _advertisement(
+    repo: RepoRow, protocol: str | None, turn: AbstractAsyncContextManager[None]
+) -> bytes:
     if protocol == "version=2":
         if protocol not in _capabilities:
             _capabilities[protocol] = await git_upload_pack.advertise(repo.path, protocol)
         return _capabilities[protocol]
-    return await git_upload_pack.advertise(repo.path, protocol)
+    async with turn:
+        return await git_upload_pack.advertise(repo.path, protocol)
+
+
+# A clone costs a process, its memory and mostly a core: made when the settings are known.
+_turns: list[Turns] = []
+
+
+def _turn(scope: Scope, actor: Actor) -> AbstractAsyncContextManager[None]:
+    if not _turns:
+        _turns.append(Turns(current().max_fetches))
+    return _turns[0].one(f"user {actor.user_id}" if actor.user_id else scope["origin"].client_ip)
 
 
 async def upload_pack(scope: Scope, receive: Receive, send: Send) -> None:
     """Clone and fetch: git's output is handed on as it comes; a client that goes ends git."""
     async with _Plainly(scope, send) as sending:
-        _, repo = await threads.run(_admit, scope)
+        actor, repo = await threads.run(_admit, scope)
         body = _Body(scope, receive)
-        answer = git_upload_pack.serve(repo.path, body.pieces(), _protocol(scope))
+        answer = git_upload_pack.serve(repo.path, body.pieces(), _protocol(scope), turn=_turn(scope, actor))
         try:
             async with aclosing(answer):
                 async for piece in answer:
