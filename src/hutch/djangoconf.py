@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "hutch.accounts",
     "hutch.cas",
     "hutch.repos",
+    "hutch.buckets",
     "hutch.web",
     "allauth",
     "allauth.account",

@@ -12,6 +12,8 @@ from ninja.errors import HttpError, ValidationError
 from hutch import __version__
 from hutch.accounts.api import router as accounts_router
 from hutch.accounts.api_tokens import router as tokens_router
+from hutch.buckets import wire as buckets_wire
+from hutch.buckets.api import router as buckets_router
 from hutch.cas import wire as cas_wire
 from hutch.cas.xet import wire as xet_wire
 from hutch.core import converters
@@ -40,6 +42,7 @@ WIRES: list[Route] = [
     *cas_wire.ROUTES,
     *xet_wire.ROUTES,
     *lfs_wire.ROUTES,
+    *buckets_wire.ROUTES,  # before the files of repositories, whose addresses fit nearly everything
     *repos_wire.ROUTES,
 ]
 
@@ -72,7 +75,7 @@ def _on_invalid(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 for _router in (
-    accounts_router, tokens_router, uploads_router, *writing.ROUTERS,
+    accounts_router, tokens_router, uploads_router, buckets_router, *writing.ROUTERS,
 ):  # fmt: skip
     api.add_router("", _router)
 
@@ -86,6 +89,7 @@ urlpatterns = [
     ),  # before the API, which answers at its own root that there is nothing
     path("", api.urls),
     path("", include("hutch.accounts.urls")),
+    path("", include("hutch.buckets.urls")),
     path("", include("hutch.repos.urls")),  # its last addresses fit nearly everything
 ]
 handler404 = "hutch.web.pages.missing"

@@ -37,6 +37,10 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     "batch_upload": lambda w: _json({"operation": "upload", "objects": [{"oid": UNKNOWN, "size": 5}]}),
     "lock": lambda w: _json({"path": f"locked-{w['n']}"}),
     "paths": lambda w: (urlencode({"paths": w["file"]}).encode(), FORM),
+    "bucket": lambda w: _json({"visibility": "private"}),
+    "bucket_paths": lambda w: _json({"paths": [w["file"]]}),
+    "bucket_batch": lambda w: _json({"type": "addFile", "path": f"new-{w['n']}.txt", "xetHash": UNKNOWN}),
+    "bucket_files": lambda w: _json({"target": {"name": w["orgpublic"]}, "files": [{"xetHash": UNKNOWN}]}),
     "upload": lambda w: _json({"path": "film.mp4", "size": 1000, "fingerprint": "film"}),
     "preupload": lambda w: _json({"files": [{"path": "a.txt", "size": 3, "sample": "YWJj"}]}),
     "commit": lambda w: _lines(

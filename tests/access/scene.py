@@ -84,10 +84,15 @@ class Scene:
         return caller(row.method, address, body, kind, **headers), address + body.decode()
 
     def copy(self, thing: str) -> str:
-        """A copy of a thing by its creator, with a pull request; its last name."""
+        """A copy of a thing by its creator, with a pull request; of a bucket another one. Its last name."""
         words = self.words("", thing)
         name = f"copied-{next(_numbers)}"
         maker = self.caller(THINGS[thing][1])
+        if words["type"] == "bucket":
+            body, kind = BODIES["bucket"](words)
+            made = maker("POST", f"/api/buckets/{words['namespace']}/{name}", body, kind)
+            assert made.status == 200, made.body
+            return name
         made = maker(
             "POST", f"/api/{words['kinds']}/{words['repo']}/duplicate",
             json.dumps({"repository": f"{words['namespace']}/{name}"}).encode(), "application/json",
@@ -119,7 +124,7 @@ def set_up(hub: Hub) -> Iterator[Scene]:
         for thing in THINGS:
             words = scene.words("root", thing)
             found = root("GET", f"/api/{words['kinds']}/{words['repo']}")
-            scene.heads[thing] = json.loads(found.body)["sha"]
+            scene.heads[thing] = json.loads(found.body).get("sha", "")
         yield scene
     finally:
         for caller in scene.callers.values():

@@ -17,6 +17,9 @@ prepare(sys.argv[1])
 
 from hutch.accounts import actors, organizations, teams, tokens, users  # noqa: E402
 from hutch.accounts.models import AccessToken, User  # noqa: E402
+from hutch.buckets import service as buckets  # noqa: E402
+from hutch.buckets.batch_lines import AddFile  # noqa: E402
+from hutch.buckets.planning import EMPTY_FILE  # noqa: E402
 from hutch.cas import service as cas  # noqa: E402
 from hutch.core import clock  # noqa: E402
 from hutch.core.permissions import Actor, Grant, Role  # noqa: E402
@@ -64,6 +67,11 @@ def fill(marker: str, type_: str, creator: str, namespace: str, visibility: str,
         sdk="static" if type_ == "space" else "",
     )  # fmt: skip
     repo = service.create_repo(actor, wanted)
+    if type_ == "bucket":
+        paths = (f"f-{marker}.txt", "folder/inside.txt")
+        files = [AddFile(path, EMPTY_FILE, content_type=f"text/i-{marker}") for path in paths]
+        assert buckets.change_files(actor, repo, files).failed == []
+        return
     large = cas.store_bytes(actor.user_id or 0, repo.id, f"large i-{marker}".encode())
     commit(
         actor, repo, marker,

@@ -16,13 +16,16 @@ THINGS = {
     "orggated": ("model", "ada", "acme", "public", "manual"),
     "orgprotected": ("space", "ada", "acme", "protected", ""),
     "orgown": ("model", "cora", "acme", "private", ""),
+    "userbucket": ("bucket", "olive", "olive", "public", ""),
+    "orgbucket": ("bucket", "ada", "acme", "private", ""),
 }
 NOBODY, SESSION = "nobody", "wim-session"
 # Credentials that do not hold: refused wherever anybody's identity is asked for.
 BROKEN = ("revoked", "expired", "disabled", "garbage")
 _SAFE = frozenset({"GET", "HEAD"})
 # What a copy is made of where a route would change the thing itself.
-_COPIED = ("userprivate", "orgprivate", "orgown")
+_COPIED = ("userprivate", "orgprivate", "orgown", "orgbucket")
+_IS_BUCKET = {name: made[0] == "bucket" for name, made in THINGS.items()}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class Row:
         """The repositories that it is tried on; one empty word where it is about none."""
         match self.needs[0][0] if self.needs else "":
             case "repo" | "copy":
-                return tuple(THINGS)
+                return tuple(name for name in THINGS if not _IS_BUCKET[name])
+            case "bucket" | "bucketcopy":
+                return tuple(name for name in THINGS if _IS_BUCKET[name])
             case "model":
                 return tuple(name for name, made in THINGS.items() if made[0] == "model")
             case name if name in THINGS:
@@ -61,9 +66,14 @@ class Row:
         return ("",)
 
     @property
+    def spare_thing(self) -> str:
+        """Of which a copy is tried where it does not matter what becomes of it."""
+        return "userbucket" if self.needs and self.needs[0][0].startswith("bucket") else "userpublic"
+
+    @property
     def is_on_copy(self) -> bool:
         """Whether those who have the right use it on a copy."""
-        return bool(self.needs) and self.needs[0][0] == "copy"
+        return bool(self.needs) and self.needs[0][0] in ("copy", "bucketcopy")
 
     def __str__(self) -> str:
         return f"{self.method} {self.address}" + (f" ({self.body})" if self.body != "-" else "")
@@ -128,7 +138,7 @@ def expected(actor: str, row: Row, thing: str) -> Expected:
             return Expected(row.ok | {401}, is_allowed=True)
         return Expected(frozenset({401}), is_hidden=thing != "")
     for number, (named, letters) in enumerate(row.needs, 1):
-        target = thing if named in ("repo", "copy", "model") else named
+        target = thing if named in ("repo", "copy", "model", "bucket", "bucketcopy") else named
         held = _held(actor, target)
         if set(letters) <= held:
             continue

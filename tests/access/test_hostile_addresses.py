@@ -115,16 +115,17 @@ BODIES_OF = [
 
 
 @pytest.fixture(scope="module")
-def spare(scene: Scene) -> str:
-    """The last name of a repository of olive's for which it does not matter what becomes of it."""
-    return scene.copy("userpublic")
+def spare(scene: Scene) -> dict[str, str]:
+    """Last names of a repository and a bucket of olive's for which it does not matter what becomes of them."""
+    return {thing: scene.copy(thing) for thing in ("userpublic", "userbucket")}
 
 
 @pytest.mark.parametrize(
     "row", [row for row in BODIES_OF if row.body not in ("commit", "flush", "ls_refs", "paths")], ids=str
 )
-def test_no_value_in_a_json_body_breaks_the_server(scene: Scene, spare: str, row: Row) -> None:
-    wrong, words = [], scene.words("root", "userpublic", spare)
+def test_no_value_in_a_json_body_breaks_the_server(scene: Scene, spare: dict[str, str], row: Row) -> None:
+    thing = row.spare_thing
+    wrong, words = [], scene.words("root", thing, spare[thing])
     address, body = row.address.format(**words), json.loads(BODIES[row.body](words)[0])
     unknown = {**body, "unknown-field": 1}
     hostile = [body | {name: odd} for name in body for odd in ODD_VALUES] + [

@@ -22,11 +22,14 @@ def fsck() -> dict[str, Any]:
 
     Reads only, and works beside a running server. Progress goes to stderr.
     """
+    from hutch.buckets import fsck as buckets
     from hutch.command.served import is_served
     from hutch.repos import fsck as repositories
     from hutch.settings import current
 
-    report = repositories.check(_Progress(), is_served=is_served(current().data))
+    progress = _Progress()
+    report = repositories.check(progress, is_served=is_served(current().data))
+    report.problems += buckets.check(progress)
     return {**report.shape(), "text": _text(report), "exit": 1 if report.problems else 0}
 
 

@@ -87,6 +87,15 @@ def remember_files(actor: Actor, repo_id: int, hashes: Iterable[str]) -> None:
         )  # fmt: skip
 
 
+def linked_files(repo_id: int, hashes: Iterable[str]) -> dict[str, int]:
+    """The sizes in bytes of those of these files that the bucket has."""
+    sizes: dict[str, int] = {}
+    for some in in_pages(hashes):
+        rows = XetFile.objects.filter(links__repo_id=repo_id, hash__in=some)
+        sizes.update(rows.values_list("hash", "size_bytes"))
+    return sizes
+
+
 def files_behind(repo_id: int, oids: Iterable[str]) -> dict[str, str]:
     """The Xet file hash of each of these objects that is linked in the repository and has one."""
     found: dict[str, str] = {}

@@ -94,9 +94,10 @@ def full_row(repo: RepoRow) -> Repo:
 def repo_page(
     request: HttpRequest, repo: RepoRow, name: str, tab: str, *, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """A page under the repository's head; `tab` is the one that is marked."""
+    """A page under the repository's head: this room's, or another's as `room/name`; `tab` is the one that is marked."""
     context = {**head_of(request, repo), "tab": tab, "nav": f"{repo.type}s", **context}
-    return render(request, f"repos/{name}.html", context, status=status)
+    template = name if "/" in name else f"repos/{name}"
+    return render(request, f"{template}.html", context, status=status)
 
 
 def head_of(request: HttpRequest, repo: RepoRow) -> dict[str, Any]:
