@@ -13,6 +13,7 @@ from tests.access.table import BROKEN, NOBODY, THINGS, Row, rows
 # What a program or a browser needs before anybody has signed in, and what says the same to everybody.
 OPEN = {
     "health", "static", "/api/openapi.json", "/api/tasks", "/api/agent-harnesses", "/api/telemetry/{tail:topic}",
+    "xet_telemetry",
     "/api/validate-yaml", "oauth_device", "oauth_token", "oauth_revoke", "home", "setup", "invitation", "password_link",
     "settings", "organization_settings",
 }  # fmt: skip
