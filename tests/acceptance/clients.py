@@ -63,6 +63,15 @@ class Client:
         """The same client with another token (None: nobody)."""
         return replace(self, token=token)
 
+    def at(self, endpoint: str, home: Path) -> Client:
+        """The same client at another address, with a home folder that is new: nothing is cached there."""
+        home.mkdir(parents=True)
+        return replace(self, endpoint=endpoint, home=home)
+
+    def without_xet(self) -> Client:
+        """The same client with Xet switched off: it sends large files by LFS and fetches them whole."""
+        return self.with_environment(HF_HUB_DISABLE_XET="1")
+
     def with_environment(self, **more: str) -> Client:
         """The same client with more environment variables."""
         return replace(self, more=self.more | more)
@@ -76,7 +85,6 @@ class Client:
             "LANG": "C.UTF-8",
             "HF_HOME": str(self.home / "hf"),
             "HF_ENDPOINT": self.endpoint,
-            "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",

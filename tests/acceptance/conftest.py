@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.clients import NAMES, Client, Git, python_of
+from tests.acceptance.clients import NAMES, XET_NAMES, Client, Git, python_of
+from tests.acceptance.counting import Counting, counting
 from tests.acceptance.hub import Hub, User
 from tests.acceptance.seeding import Filled, fill
 from tests.postgres import Postgres
@@ -70,6 +71,36 @@ def client(request: pytest.FixtureRequest, server: Hub, user: User, tmp_path: Pa
     home = tmp_path / "client"
     home.mkdir()
     return Client(request.param, python_of(request.param), home, server.url, user.token)
+
+
+@pytest.fixture(params=XET_NAMES)
+def xet_client(request: pytest.FixtureRequest, front: Counting, xet_user: User, tmp_path: Path) -> Client:
+    """A client of each version that the tests of Xet run with, signed in as `xet_user`, at an address that counts."""
+    return _by_xet(request.param, front, xet_user, tmp_path)
+
+
+@pytest.fixture
+def newest(front: Counting, xet_user: User, tmp_path: Path) -> Client:
+    """The same, of the current version alone."""
+    return _by_xet("current", front, xet_user, tmp_path)
+
+
+def _by_xet(name: str, front: Counting, user: User, tmp_path: Path) -> Client:
+    client = Client(name, python_of(name), tmp_path, front.url, user.token)
+    return client.at(front.url, tmp_path / "client")
+
+
+@pytest.fixture(scope="session")
+def xet_user(server: Hub) -> User:
+    """One account on `server` for the tests of Xet, whose contents are new each time."""
+    return server.user("xet-user")
+
+
+@pytest.fixture
+def front(server: Hub) -> Iterator[Counting]:
+    """An address in front of `server` that counts what passes."""
+    with counting(server.port) as counted:
+        yield counted
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def owner(hub: Hub, unique: Callable[[str], str]) -> User:
 def client_of_parts(request: pytest.FixtureRequest, hub: Hub, owner: User, tmp_path: Path) -> Client:
     home = tmp_path / "client"
     home.mkdir()
-    return Client(request.param, python_of(request.param), home, hub.url, owner.token)
+    return Client(request.param, python_of(request.param), home, hub.url, owner.token).without_xet()
 
 
 @pytest.fixture
