@@ -40,7 +40,7 @@ def filled(new_hub: Callable[..., Hub], tmp_path_factory: pytest.TempPathFactory
 
 def _fill(hub: Hub, home: Path) -> Filled:
     owner = hub.user("owner")
-    client = Client("current", python_of("current"), home, hub.url, owner.token)
+    client = Client("current", python_of("current"), home, hub.url, owner.token).without_xet()
     (home / "weights").write_bytes(WEIGHTS)
     client.call(
         """
