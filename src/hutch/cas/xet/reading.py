@@ -16,8 +16,8 @@ from hutch.core import threads
 from hutch.core.errors import NotFound
 from hutch.xet import files, hashes
 from hutch.xet.errors import UnknownXorb
-from hutch.xet.files import Term
-from hutch.xet.xorb import XorbIndex
+from hutch.xet.files import Run, Term
+from hutch.xet.xorb import XorbIndex, read_frames
 
 _KEPT_INDEXES = 16  # of up to 330 KB each
 
@@ -28,9 +28,9 @@ class FileReader:
     `load` asks the database, `read` the disk alone: a wire calls each in its own kind of thread.
     """
 
-    def __init__(self, terms: list[Term], *, loads: bool = False) -> None:
-        """With `loads`, `read` itself asks the database for what it lacks."""
-        self._terms, self._loads = terms, loads
+    def __init__(self, terms: list[Term], *, loads: bool = False, verify: bool = True) -> None:
+        """With `loads`, `read` itself asks the database for what it lacks. Without `verify` no chunk is hashed."""
+        self._terms, self._loads, self._verify = terms, loads, verify
         self._ends = list(accumulate(term.raw_bytes for term in terms))
         self._tables: OrderedDict[bytes, Table] = OrderedDict()
         self._running: Iterator[bytes] = iter(())
@@ -58,17 +58,22 @@ class FileReader:
 
     def read(self, start: int, count: int) -> bytes:
         """Exactly these bytes. Raises UnknownXorb for a chunk table that was not loaded, BlobNotFound, DamagedXorb."""
+        return b"".join(self.pieces(start, count))
+
+    def pieces(self, start: int, count: int) -> Iterator[bytes | memoryview]:
+        """As `read`, chunk by chunk: who only looks at the bytes need not have them joined. Run it to its end."""
         if start != self._at:
-            self._running = files.read_range(self._terms, self.index_of, self.open_xorb, start, self.size)
+            self._running = files.read_range(
+                self._terms, self.index_of, self.open_xorb, start, self.size, verify=self._verify
+            )
             self._rest = b""
-        pieces = [self._rest]
-        have = len(self._rest)
-        while have < count:
-            pieces.append(next(self._running))
-            have += len(pieces[-1])
-        whole = b"".join(pieces)
-        self._at, self._rest = start + count, whole[count:]
-        return whole[:count]
+        left, piece = count, self._rest
+        while len(piece) < left:
+            yield piece
+            left -= len(piece)
+            piece = next(self._running)
+        self._at, self._rest = start + count, piece[left:]
+        yield memoryview(piece)[:left]
 
     def forget(self) -> None:
         """Lets go of chunk tables beyond the few that are kept."""
@@ -90,6 +95,12 @@ class FileReader:
     def index_of(self, name: bytes) -> XorbIndex:
         """A xorb's chunk table. Raises UnknownXorb."""
         return self.table_of(name).index
+
+    def verify(self, name: bytes, run: Run) -> None:
+        """Reads and hashes a run of chunks. Raises UnknownXorb, BlobNotFound, DamagedXorb."""
+        with self.open_xorb(name, run.byte_start, run.byte_end) as stream:
+            for _ in read_frames(stream, run.start, run.end, self.index_of(name), verify=True):
+                pass
 
     def open_xorb(self, name: bytes, start: int, end: int) -> BinaryIO:
         """Bytes of a stored xorb. Raises UnknownXorb, BlobNotFound."""
