@@ -10,12 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import files, gits, heads, starts, trees
+from benchmarks import files, gits, heads, starts, trees, xet, xet_memory
 from benchmarks.report import Result, line, write_page
 
 CASES = {
     "download": files.download,
     "upload": files.upload,
+    "xet": xet.transfers,
+    "xet-changed": xet.changed,
+    "xet-tuned": xet.tuned,
+    "xet-memory": xet_memory.crowd,
     "heads": heads.resolve_heads,
     "trees": trees.big_tree,
     "clone": gits.clone,
