@@ -84,6 +84,10 @@ class Settings:
     multipart_from_bytes: int = _doc(128 << 20, "Uploads from this size on are sent in parts.")
     signed_url_s: int = _doc(6 * 3600, "How long a signed upload or download address is good.")
     staging_keep_s: int = _doc(7 * 86400, "How long an unfinished upload is kept for resuming.")
+    scrub_round_s: int = _doc(
+        30 * 86400,
+        "In how long all stored bytes are read and hashed once, a part each night; 0 leaves that to `hutch fsck`.",
+    )
     rate_limit_attempts: int = _doc(
         10, "Failed sign-ins for one account and address in five minutes before further ones are refused."
     )

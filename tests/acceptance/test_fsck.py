@@ -108,7 +108,8 @@ def test_a_sound_hub_is_clean_without_a_server_and_the_verdict_stands_alone_on_s
     done = hub.run("fsck")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == (
-        f"1 repositories, 2 refs, 1 pointers, 1 large objects ({len(WEIGHTS)} bytes): no damage\n"
+        f"1 repositories, 2 refs, 1 pointers, 1 large objects ({len(WEIGHTS)} bytes), 0 xorbs (0 bytes): "
+        "no damage\n"
     )
 
 

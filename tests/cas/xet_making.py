@@ -16,7 +16,7 @@ from hutch.git.pointers import Pointer
 from hutch.xet import frames, hashes
 from hutch.xet.files import Term
 from hutch.xet.shard import FileEntry, Shard
-from hutch.xet.xorb import XorbBuilder, XorbIndex
+from hutch.xet.xorb import XorbIndex
 from hutch.xet.xorb import scan as scan_xorb
 
 ALICE, BOB = Actor(user_id=1, username="alice"), Actor(user_id=2, username="bob")
@@ -89,12 +89,9 @@ def send_file(
     return row
 
 
-def builder_of(pieces: Sequence[bytes]) -> XorbBuilder:
-    """A builder that holds these chunks."""
-    builder = XorbBuilder()
-    for piece in pieces:
-        builder.add(piece)
-    return builder
+def name_of(pieces: Sequence[bytes]) -> str:
+    """The hash of a xorb of these chunks."""
+    return hashes.to_hex(hashes.xorb_hash([(hashes.chunk_hash(piece), len(piece)) for piece in pieces]))
 
 
 def index_of(name: str) -> XorbIndex:

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from hutch.cas import stores
-from hutch.cas.models import LargeObject, ObjectLink
+from hutch.cas import service, stores
+from hutch.cas.models import FileLink, LargeObject, ObjectLink, XetFile, Xorb
+from hutch.cas.xet import xorbs
+from hutch.storage.port import Blob
 
 _PAGE = 500
 
@@ -26,6 +28,25 @@ def totals() -> Totals:
     """All objects: what `cleaning.fsck` will read."""
     sums = LargeObject.objects.aggregate(count=Count("pk"), size=Sum("size_bytes"))
     return Totals(sums["count"], int(sums["size"] or 0))
+
+
+def xorb_totals() -> Totals:
+    """All xorbs: what `scrubbing.check_xorbs` will read."""
+    sums = Xorb.objects.aggregate(count=Count("pk"), size=Sum("size_bytes"))
+    return Totals(sums["count"], int(sums["size"] or 0))
+
+
+def file_count() -> int:
+    """How many Xet files there are."""
+    return XetFile.objects.count()
+
+
+def users_of(name: str, what: str) -> set[int]:
+    """The keys of the repositories and buckets that have a file which is this one ("file"), or uses this xorb."""
+    uses = {"uses__xorb__hash": name} if what == "xorb" else {"hash": name}
+    found = XetFile.objects.filter(**uses)
+    links = ObjectLink.objects.filter(object__xet_file__in=found), FileLink.objects.filter(file__in=found)
+    return {key for rows in links for key in rows.values_list("repo_id", flat=True).distinct()}
 
 
 def size_and_users(oid: str) -> tuple[int, list[int]] | None:
@@ -45,18 +66,24 @@ def homeless_links(repos: QuerySet[Any]) -> dict[int, int]:
 def unknown_blobs() -> Totals:
     """Blobs in storage of which no row tells: of uploads that were cut off before they were acknowledged."""
     count = size = 0
-    for page in _pages_of_blobs():
-        known = set(LargeObject.objects.filter(storage_key__in=page).values_list("storage_key", flat=True))
-        strays = page.keys() - known
-        count += len(strays)
-        size += sum(page[key] for key in strays)
+    for stray in strays():
+        count += 1
+        size += stray.size
     return Totals(count, size)
 
 
-def _pages_of_blobs() -> Iterator[dict[str, int]]:
-    page: dict[str, int] = {}
-    for blob in stores.blobs().list("lfs/"):
-        page[blob.key] = blob.size
+def strays() -> Iterator[Blob]:
+    """Each blob of which no row tells; one whose row is still to come is among them."""
+    for shelf, rows in ((service.SHELF, LargeObject.objects.all()), (xorbs.SHELF, Xorb.objects.all())):
+        for page in _pages_of_blobs(f"{shelf}/"):
+            known = set(rows.filter(storage_key__in=page).values_list("storage_key", flat=True))
+            yield from (blob for key, blob in page.items() if key not in known)
+
+
+def _pages_of_blobs(prefix: str) -> Iterator[dict[str, Blob]]:
+    page: dict[str, Blob] = {}
+    for blob in stores.blobs().list(prefix):
+        page[blob.key] = blob
         if len(page) == _PAGE:
             yield page
             page = {}

@@ -1,44 +1,25 @@
-"""What nobody uses any more, and whether what is used is whole."""
+"""What nobody uses any more, and whether what is used is whole (`hashing`)."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from hutch.cas import stores
+from hutch.cas.hashing import fsck
 from hutch.cas.models import LargeObject, ObjectLink, Receipt, Upload
+from hutch.cas.problems import Problem
+from hutch.cas.queries import by_key
 from hutch.cas.service import StoredObject
 from hutch.core import clock
 from hutch.settings import current
-from hutch.storage.errors import BlobNotFound
 
-_READ_BYTES = 1 << 20
+__all__ = ["Problem", "Swept", "fsck", "sweep", "unreferenced"]
+
 _ROWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is not as its row says."""
-
-    kind: Literal["missing", "damaged"]
-    oid: str
-    key: str
-    detail: str
-
-
-def fsck(progress: Callable[[int], None] | None = None) -> Iterator[Problem]:
-    """Reads and hashes every object and yields what is missing or damaged; `progress` gets the size of each."""
-    for row in _by_key(LargeObject.objects.all()):
-        problem = _check(StoredObject(row.sha256, row.size_bytes, row.storage_key))
-        if problem is not None:
-            yield problem
-        if progress is not None:
-            progress(row.size_bytes)
 
 
 def unreferenced(grace_s: float) -> Iterator[StoredObject]:
@@ -50,7 +31,7 @@ def unreferenced(grace_s: float) -> Iterator[StoredObject]:
     limit = clock.now() - timedelta(seconds=grace_s)
     linked = Exists(ObjectLink.objects.filter(object=OuterRef("pk")))
     awaited = Exists(Receipt.objects.filter(object=OuterRef("pk"), renewed_at__gte=limit))
-    for row in _by_key(LargeObject.objects.filter(~linked, ~awaited, created_at__lt=limit)):
+    for row in by_key(LargeObject.objects.filter(~linked, ~awaited, created_at__lt=limit)):
         yield StoredObject(row.sha256, row.size_bytes, row.storage_key)
 
 
@@ -80,32 +61,3 @@ def sweep(keep_s: float | None = None) -> Swept:
     while some := list(Receipt.objects.filter(renewed_at__lt=limit).values_list("pk", flat=True)[:_ROWS]):
         receipts += Receipt.objects.filter(pk__in=some, renewed_at__lt=limit).delete()[0]
     return Swept(freed, len(gone), receipts)
-
-
-def _by_key(rows: QuerySet[LargeObject]) -> Iterator[LargeObject]:
-    """In pages: one long query would keep SQLite's log from being written back while a terabyte is hashed."""
-    last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk")[:_ROWS]):
-        yield from page
-        last = page[-1].pk
-
-
-def _check(stored: StoredObject) -> Problem | None:
-    digest = hashlib.sha256()
-    size = 0
-    try:
-        with stores.blobs().open(stored.key) as file:
-            while piece := file.read(_READ_BYTES):
-                digest.update(piece)
-                size += len(piece)
-    except BlobNotFound:
-        return Problem("missing", stored.oid, stored.key, "storage has no such blob")
-    except OSError as error:
-        return Problem(
-            "damaged", stored.oid, stored.key, f"it cannot be read at byte {size}: {error.strerror}"
-        )
-    if size != stored.size:
-        return Problem("damaged", stored.oid, stored.key, f"it has {size} bytes instead of {stored.size}")
-    if digest.hexdigest() != stored.oid:
-        return Problem("damaged", stored.oid, stored.key, f"its SHA-256 is {digest.hexdigest()}")
-    return None

@@ -12,6 +12,7 @@ Forbidden
 ├── TicketInvalid          403  TicketInvalid       a signed address that this server did not give
 └── TicketExpired          403  TicketExpired
 Conflict
+├── FileDamaged            409  FileDamaged         chunks of it are damaged; a client would try again after 500
 ├── LockExists             409  LockExists          the lock goes along
 └── HashAlgorithmRefused   409  HashAlgorithmRefused
 """
@@ -135,6 +136,19 @@ class TicketExpired(Forbidden):
     """This signed address has expired: ask for a new one."""
 
     code = "TicketExpired"
+
+
+class FileDamaged(Conflict):
+    """Chunks of the file are damaged."""
+
+    code = "FileDamaged"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The file {name} is damaged here. Upload it again, or have an administrator run `hutch fsck --repair`",
+            field="hash",
+            value=name,
+        )
 
 
 class LockExists(Conflict):

@@ -21,7 +21,7 @@ class Xorb(models.Model):
     damaged = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField(db_index=True)
-    # when all of it was last read and found whole
+    # when all of it was last read and hashed
     checked_at = models.DateTimeField(null=True, db_index=True)
 
 
@@ -125,7 +125,7 @@ class LargeObject(models.Model):
         XetFile, null=True, blank=True, on_delete=models.PROTECT, related_name="objects_of"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # when its blob was last read and found whole
+    # when its blob was last read and hashed
     checked_at = models.DateTimeField(null=True, db_index=True)
 
 

@@ -178,9 +178,10 @@ def receive(user_id: int, repo_id: int, staged: Staged) -> StoredObject:
     key = content_key(SHELF, staged.sha256)
     stores.blobs().put(key, staged)
     with transaction.atomic():
-        row = LargeObject(sha256=staged.sha256, size_bytes=staged.size, storage_key=key)
+        stored = {"storage_key": key, "checked_at": clock.now()}
+        row = LargeObject(sha256=staged.sha256, size_bytes=staged.size, **stored)
         LargeObject.objects.bulk_create([row], ignore_conflicts=True)
-        LargeObject.objects.filter(sha256=staged.sha256, storage_key="").update(storage_key=key)
+        LargeObject.objects.filter(sha256=staged.sha256, storage_key="").update(**stored)
         write_receipts(user_id, repo_id, [LargeObject.objects.only("pk").get(sha256=staged.sha256).pk])
     faults.point("cas.after_row")
     return StoredObject(staged.sha256, staged.size, key)

@@ -9,6 +9,7 @@ from hutch.cas import stores
 from hutch.cas.sending import Pieces
 from hutch.cas.service import StoredObject
 from hutch.cas.xet import reading
+from hutch.storage.errors import BlobNotFound
 from hutch.storage.port import LocalFile, SignedUrl
 
 
@@ -19,7 +20,12 @@ def source(stored: StoredObject, headers: Mapping[str, str] | None = None) -> Pa
     """
     if not stored.key:
         return reading.pieces(stored.xet_hash)
-    place = stores.blobs().locate(stored.key, headers)
+    try:
+        place = stores.blobs().locate(stored.key, headers)
+    except BlobNotFound:  # collected since the row was read, in favour of the chunks
+        if not stored.xet_hash:
+            raise
+        return reading.pieces(stored.xet_hash)
     return place.path if isinstance(place, LocalFile) else place
 
 
@@ -31,5 +37,10 @@ def read(stored: StoredObject, start: int, end: int) -> bytes:
     start, end = min(start, stored.size), min(end, stored.size)
     if not stored.key:
         return reading.read(stored.xet_hash, start, end)
-    with stores.blobs().open(stored.key, start, end) as file:
-        return file.read()
+    try:
+        with stores.blobs().open(stored.key, start, end) as file:
+            return file.read()
+    except BlobNotFound:
+        if not stored.xet_hash:
+            raise
+        return reading.read(stored.xet_hash, start, end)

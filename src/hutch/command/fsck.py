@@ -16,11 +16,12 @@ _TELL_EVERY_S = 2.0
 
 
 @cli.command()
+@click.option("--repair", is_flag=True, help="Mend large objects from other copies; mark what has none.")
 @shared
-def fsck() -> dict[str, Any]:
+def fsck(repair: bool) -> dict[str, Any]:
     """Look for damage: hash every large object, walk every ref, resolve every pointer. Exits 1 if there is any.
 
-    Reads only, and works beside a running server. Progress goes to stderr.
+    Reads only, unless told to repair, and works beside a running server. Progress goes to stderr.
     """
     from hutch.buckets import fsck as buckets
     from hutch.command.served import is_served
@@ -28,7 +29,7 @@ def fsck() -> dict[str, Any]:
     from hutch.settings import current
 
     progress = _Progress()
-    report = repositories.check(progress, is_served=is_served(current().data))
+    report = repositories.check(progress, is_served=is_served(current().data), repair=repair)
     report.problems += buckets.check(progress)
     return {**report.shape(), "text": _text(report), "exit": 1 if report.problems else 0}
 
@@ -51,6 +52,6 @@ def _text(report: Report) -> str:
     verdict = f"{len(report.problems)} problems" if report.problems else "no damage"
     lines.append(
         f"{report.repositories} repositories, {report.refs} refs, {report.pointers} pointers, {report.objects} large "
-        f"objects ({report.object_bytes} bytes): {verdict}"
+        f"objects ({report.object_bytes} bytes), {report.xorbs} xorbs ({report.xorb_bytes} bytes): {verdict}"
     )
     return "\n".join(lines)

@@ -1,14 +1,11 @@
-"""Looks for damage: git and tables and storage must tell the same story. Reads only, beside a running server too."""
+"""Looks for damage: git and tables and storage must tell the same story. Works beside a running server too."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from hutch.cas import checking as cas_checking
-from hutch.cas import cleaning
 from hutch.cas import service as cas
 from hutch.core import clock, database
 from hutch.core.errors import HutchError
@@ -18,62 +15,29 @@ from hutch.git import repository
 from hutch.git.check import FoundPointer
 from hutch.git.errors import GitFailed
 from hutch.git.refs import HEADS, PULL_REQUESTS
-from hutch.repos import accounting, folders
+from hutch.repos import accounting, folders, fsck_objects
 from hutch.repos.changes.refs import INTENT_LEASE
+from hutch.repos.fsck_report import Bad, Problem, Report, Tell, name_of
 from hutch.repos.lookup import RepoRow, git_path, repo_by_id
 from hutch.repos.models import Pull, RefIntent, Repo
+
+__all__ = ["Problem", "Report", "check"]
 
 # What is seen amid a push or a repack is looked at again before it is called damage.
 _SECOND_LOOK_S = 1.0
 _PAGE = 200
 _POINTERS = 500
 
-# What is being done, how far it is, and how much there is.
-Tell = Callable[[str, int, int], None]
 
+def check(tell: Tell, *, is_served: bool, repair: bool = False) -> Report:
+    """Hashes every object and xorb, walks every ref, resolves every pointer, and compares tables with folders.
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One damage. `repository` is as in addresses, `place` a ref or path in it, `remedy` what to do."""
-
-    kind: str
-    what: str
-    remedy: str
-    repository: str = ""
-    place: str = ""
-    oid: str = ""
-
-    def line(self) -> str:
-        """The problem and its remedy as one line each."""
-        where = " ".join(part for part in (self.repository, self.place) if part)
-        return f"{where or self.kind}: {self.what}\n    {self.remedy}"
-
-
-@dataclass(slots=True)
-class Report:
-    """What was found; `notes` are leftovers that the server settles or collects by itself."""
-
-    repositories: int = 0
-    refs: int = 0
-    pointers: int = 0
-    objects: int = 0
-    object_bytes: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def shape(self) -> dict[str, Any]:
-        """The report as plain data."""
-        return asdict(self)
-
-
-def check(tell: Tell, *, is_served: bool) -> Report:
-    """Hashes every object, walks every ref, resolves every pointer, and compares tables with folders.
-
-    `is_served`: a server works on this folder, so what is unfinished may just be under way.
+    `is_served`: a server works on this folder, so what is unfinished may just be under way. With `repair` damage to
+    large objects is put right where another copy is; all else is only looked at.
     """
     report = Report()
     report.problems += _database()
-    bad = _objects(report, tell)
+    bad = fsck_objects.check(report, tell, repair=repair)
     total = Repo.objects.count()
     for repo in _repositories():
         tell("repositories", report.repositories, total)
@@ -95,44 +59,6 @@ def _database() -> Iterator[Problem]:
         yield Problem("database", what, "stop the server and restore hutch.sqlite3 from a backup")
 
 
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    """A large object that is lost or damaged."""
-
-    what: str
-    remedy: str
-
-
-def _objects(report: Report, tell: Tell) -> dict[str, _Bad]:
-    totals = cas_checking.totals()
-    report.objects = totals.count
-
-    def done(size: int) -> None:
-        report.object_bytes += size
-        tell("bytes of large objects", report.object_bytes, totals.size_bytes)
-
-    bad: dict[str, _Bad] = {}
-    for found in cleaning.fsck(done):
-        known = cas_checking.size_and_users(found.oid)
-        if known is None:
-            continue
-        size, users = known
-        remedy = (
-            f"put a file of {size} bytes with that SHA-256, from a backup or any clone, to storage/blobs/{found.key} "
-            "in the data folder"
-        )
-        bad[found.oid] = _Bad(f"is {found.kind}: {found.detail}", remedy)
-        names = Repo.objects.filter(pk__in=users).values_list("type", "full_name")
-        where = ", ".join(sorted(_name(*name) for name in names)) or "no repository"
-        what = f"the object {bad[found.oid].what} (used by {where})"
-        report.problems.append(Problem("object", what, remedy, place=found.oid, oid=found.oid))
-    return bad
-
-
-def _name(type_: str, full_name: str) -> str:
-    return full_name if type_ == "model" else f"{type_}s/{full_name}"
-
-
 # By pages, as in cas: no query stays open while git works.
 def _repositories() -> Iterator[RepoRow]:
     last = 0
@@ -151,7 +77,7 @@ def _row(key: int) -> RepoRow | None:
         return None
 
 
-def _repository(repo: RepoRow, bad: Mapping[str, _Bad], report: Report) -> list[Problem]:
+def _repository(repo: RepoRow, bad: Mapping[str, Bad], report: Report) -> list[Problem]:
     if not repo.has_git:  # the room `buckets` looks after its own
         return []
     if not repo.path.is_dir():
@@ -221,7 +147,7 @@ def _pull_problems(row: RepoRow, refs: Mapping[str, str], moving: set[str]) -> I
             yield _of(row, "row", what, f"restore the ref: git update-ref {ref} {oid}", ref)
 
 
-def _pointers(repo: RepoRow, bad: Mapping[str, _Bad], report: Report, *, is_whole: bool) -> Iterator[Problem]:
+def _pointers(repo: RepoRow, bad: Mapping[str, Bad], report: Report, *, is_whole: bool) -> Iterator[Problem]:
     page: list[FoundPointer] = []
     try:
         for found in git_check.pointers(repo.path):
@@ -238,7 +164,7 @@ def _pointers(repo: RepoRow, bad: Mapping[str, _Bad], report: Report, *, is_whol
 
 
 def _unresolved(
-    repo: RepoRow, page: list[FoundPointer], bad: Mapping[str, _Bad], report: Report
+    repo: RepoRow, page: list[FoundPointer], bad: Mapping[str, Bad], report: Report
 ) -> Iterator[Problem]:
     report.pointers += len(page)
     linked = cas.objects_of(repo.id, [found.pointer.oid for found in page])
@@ -285,7 +211,7 @@ def _intents(report: Report, is_served: bool) -> None:
             report.notes.append(f"{count} refs were being moved: the next start settles them")
         return
     for intent in left.filter(created_at__lt=clock.now() - INTENT_LEASE):
-        name = _name(intent.repo.type, intent.repo.full_name)
+        name = name_of(intent.repo.type, intent.repo.full_name)
         what = f"its move from {intent.old or 'nothing'} to {intent.new or 'nothing'} was never settled"
         report.problems.append(
             Problem("intent", what, "restart the server: its start settles it", name, intent.ref, intent.new)

@@ -23,8 +23,8 @@ MAX_FILE_CHUNKS: Final = 1 << 25
 """2 TiB in chunks of usual size. A term takes 96 bytes and names 8192 chunks: one shard could be days of hashing."""
 
 __all__ = [
-    "MAX_FILE_CHUNKS", "OpenXorb", "Plan", "Run", "Term", "check_file", "check_xorb", "pack_terms", "plan",
-    "read_range", "size_of", "unpack_terms",
+    "MAX_FILE_CHUNKS", "OpenXorb", "Plan", "Run", "Term", "check_file", "check_xorb", "hash_of", "pack_terms",
+    "plan", "read_range", "size_of", "unpack_terms",
 ]  # fmt: skip
 
 
@@ -49,12 +49,34 @@ def check_file(entry: FileEntry, index_of: Callable[[bytes], XorbIndex]) -> int:
         )  # fmt: skip
     tree = MerkleTree()
     for term, proof in zip(entry.terms, entry.range_hashes, strict=True):
-        _add_term(tree, term, proof, index_of(term.xorb))
-    _same("file hash", file_hash_of(tree.root()) if entry.terms else ZERO, entry.hash, entry.hash)
+        index = index_of(term.xorb)
+        _check_length(term, index)
+        _same("verification hash", range_hash_of(index.joined(term.start, term.end)), proof, term.xorb)
+        _add_term(tree, term, index)
+    _same("file hash", _root_of(tree, entry.terms), entry.hash, entry.hash)
     return size_of(entry.terms)
 
 
-def _add_term(tree: MerkleTree, term: Term, proof: bytes, index: XorbIndex) -> None:
+def hash_of(terms: list[Term], index_of: Callable[[bytes], XorbIndex]) -> bytes:
+    """The hash of a file of these terms, by the chunk tables. Raises BadFile for a term that its xorb does not have."""
+    tree = MerkleTree()
+    for term in terms:
+        index = index_of(term.xorb)
+        _check_length(term, index)
+        _add_term(tree, term, index)
+    return _root_of(tree, terms)
+
+
+def _root_of(tree: MerkleTree, terms: list[Term]) -> bytes:
+    return file_hash_of(tree.root()) if terms else ZERO
+
+
+def _add_term(tree: MerkleTree, term: Term, index: XorbIndex) -> None:
+    lengths = index.raw_lengths[term.start : term.end].astype(np.uint64)
+    tree.add(index.joined(term.start, term.end), lengths)
+
+
+def _check_length(term: Term, index: XorbIndex) -> None:
     raw_bytes = index.raw_length(term.start, term.end)
     if raw_bytes != term.raw_bytes:
         raise BadFile(
@@ -62,9 +84,6 @@ def _add_term(tree: MerkleTree, term: Term, proof: bytes, index: XorbIndex) -> N
             f"{term.raw_bytes}",
             field="unpacked length", value=term.raw_bytes, limit=raw_bytes,
         )  # fmt: skip
-    hashes = index.joined(term.start, term.end)
-    _same("verification hash", range_hash_of(hashes), proof, term.xorb)
-    tree.add(hashes, index.raw_lengths[term.start : term.end].astype(np.uint64))
 
 
 def _same(what: str, found: bytes, said: bytes, where: bytes) -> None:

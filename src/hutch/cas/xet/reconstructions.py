@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from hutch.cas import ranges
+from hutch.cas.errors import FileDamaged
 from hutch.cas.models import FileLink, FileReceipt, ObjectLink, XetFile
 from hutch.cas.xet import rights, tokens, xorbs
 from hutch.cas.xet.reading import FileReader
@@ -19,7 +20,9 @@ from hutch.cas.xet.tokens import CasToken, XorbRange
 from hutch.core.errors import NotFound
 from hutch.core.permissions import Actor
 from hutch.settings import current
+from hutch.storage.errors import BlobNotFound
 from hutch.xet import files, hashes
+from hutch.xet.errors import DamagedXorb
 from hutch.xet.files import Plan, Run, Term
 from hutch.xet.xorb import XorbIndex
 
@@ -41,6 +44,7 @@ def answer(
     start, end = (spans[0].start, spans[0].end) if spans else (0, None)
     known = _Seen(terms)
     plan = files.plan(terms, known.index_of, start, end)
+    known.require_whole(name, plan)
     xorbs.touch(known.rows)
     expires = int(time.time()) + current().signed_url_s
 
@@ -59,13 +63,25 @@ class _Seen:
         self._reader = FileReader(terms, loads=True)
         self.blobs: dict[bytes, str] = {}
         self.rows: set[int] = set()
+        self._damaged: set[bytes] = set()
 
     def index_of(self, name: bytes) -> XorbIndex:
         """A xorb's chunk table. Raises UnknownXorb."""
         table = self._reader.table_of(name)
         self.blobs[name] = xorbs.blob_name(table.storage_key)
+        if table.damaged:
+            self._damaged.add(name)
         self.rows.add(table.id)
         return table.index
+
+    def require_whole(self, file: str, plan: Plan) -> None:
+        """Raises FileDamaged for bad chunks: clients believe whatever they fetch. Reads damaged xorbs alone."""
+        try:
+            for name in self._damaged & plan.xorbs.keys():
+                for run in plan.xorbs[name]:
+                    self._reader.verify(name, run)
+        except (DamagedXorb, BlobNotFound) as error:
+            raise FileDamaged(file) from error
 
 
 def _find(actor: Actor, token: CasToken, name: str) -> XetFile:

@@ -101,7 +101,10 @@ class _Known:
     def __init__(self, actor: Actor, shard: Shard) -> None:
         named = {term.xorb for entry in shard.files for term in entry.terms} | {x.hash for x in shard.xorbs}
         by_text = {hashes.to_hex(name): name for name in named}
-        self.rows: dict[bytes, StoredXorb] = {by_text[key]: row for key, row in xorbs.find(by_text).items()}
+        # A damaged one is as good as none: nothing new is built on it.
+        self.rows: dict[bytes, StoredXorb] = {
+            by_text[key]: row for key, row in xorbs.find(by_text).items() if not row.damaged
+        }
         keys = [row.id for row in self.rows.values()]
         xorbs.touch(keys)
         self._usable = rights.usable(actor, keys)

@@ -24,6 +24,7 @@ from hutch.storage import faults
 from hutch.storage.keys import content_key
 from hutch.storage.port import Staged
 from hutch.xet import hashes, xorb
+from hutch.xet.errors import BadXorb
 from hutch.xet.xorb import XorbIndex
 
 _NAME_BYTES = 8
@@ -37,7 +38,7 @@ def scan(staged: Staged, name: str) -> tuple[Staged, XorbIndex]:
     Raises BadHash, BadXorb; the caller removes the file then. Reads by a map of the file: memory does not grow.
     """
     with staged.path.open("r+b") as file:
-        index = scan_file(file, staged.size, hashes.from_hex(name))
+        index = _scan_file(file, staged.size, hashes.from_hex(name))
         if index.data_bytes == staged.size:
             return staged, index
         os.ftruncate(file.fileno(), index.data_bytes)
@@ -45,8 +46,24 @@ def scan(staged: Staged, name: str) -> tuple[Staged, XorbIndex]:
     return replace(staged, size=index.data_bytes), index
 
 
-def scan_file(file: BinaryIO, size: int, name: bytes) -> XorbIndex:
-    """Checks an open file as the xorb `name`. Raises BadXorb."""
+def scan_staged(staged: Staged, name: str) -> tuple[Staged, XorbIndex]:
+    """As `scan`; the file is gone if it raises."""
+    try:
+        return scan(staged, name)
+    except BaseException:
+        staged.path.unlink(missing_ok=True)
+        raise
+
+
+def scan_bytes(data: bytes, name: str) -> XorbIndex:
+    """Checks bytes as the xorb `name`, without a footer. Raises BadXorb."""
+    index = xorb.scan(data, hashes.from_hex(name))
+    if index.data_bytes != len(data):
+        raise BadXorb("Something stands behind the last chunk", field="size", value=len(data))
+    return index
+
+
+def _scan_file(file: BinaryIO, size: int, name: bytes) -> XorbIndex:
     if size == 0:  # nothing can be mapped
         return xorb.scan(b"", name)
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
@@ -122,7 +139,7 @@ def _renew(name: str, sender: int | None) -> int | None:
 
 def _write(name: str, key: str, index: XorbIndex) -> tuple[int, str]:
     """Has the row tell of this blob, unless it tells of another that is whole: its key, and that of the other blob."""
-    fresh = _columns(key, index, clock.now())
+    fresh = columns(key, index, clock.now())
     Xorb.objects.bulk_create([Xorb(hash=name, **fresh)], ignore_conflicts=True)
     row = Xorb.objects.select_for_update().defer("index").get(hash=name)
     unused_key = ""
@@ -136,10 +153,11 @@ def _write(name: str, key: str, index: XorbIndex) -> tuple[int, str]:
     return row.pk, unused_key
 
 
-def _columns(key: str, index: XorbIndex, moment: datetime) -> dict[str, object]:
+def columns(key: str, index: XorbIndex, moment: datetime) -> dict[str, object]:
+    """What a row says of the blob `key`, which was checked just now; `moment`: when somebody last sent it."""
     return {
         "storage_key": key, "size_bytes": index.data_bytes, "raw_bytes": index.raw_bytes, "chunks": index.count,
-        "index": index.pack(), "touched_at": moment, "checked_at": moment,
+        "index": index.pack(), "touched_at": moment, "checked_at": clock.now(),
     }  # fmt: skip
 
 

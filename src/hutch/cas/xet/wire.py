@@ -84,12 +84,7 @@ def _begin_xorb(name: str, declared: int | None, room: int) -> StagedFile:
 
 
 def _finish_xorb(name: str, declared: int | None, file: StagedFile) -> tuple[Staged, XorbIndex]:
-    staged = file.finish(declared)
-    try:
-        return storing.scan(staged, name)
-    except BaseException:
-        staged.path.unlink(missing_ok=True)
-        raise
+    return storing.scan_staged(file.finish(declared), name)
 
 
 def _declared_length(scope: Scope) -> int | None:

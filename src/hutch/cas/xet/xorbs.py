@@ -24,6 +24,7 @@ class StoredXorb:
     storage_key: str
     size: int
     chunks: int
+    damaged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,14 @@ class Table:
 
     id: int
     storage_key: str
+    damaged: bool
     index: XorbIndex
 
 
 def find(names: Iterable[str]) -> dict[str, StoredXorb]:
     """The rows of those xorbs that are here, by hash."""
     found: dict[str, StoredXorb] = {}
-    columns = ("pk", "hash", "storage_key", "size_bytes", "chunks")
+    columns = ("pk", "hash", "storage_key", "size_bytes", "chunks", "damaged")
     for some in in_pages(names):
         rows = Xorb.objects.filter(hash__in=some).values_list(*columns)
         found.update({row[1]: StoredXorb(*row) for row in rows})
@@ -49,8 +51,9 @@ def tables(names: Iterable[str]) -> dict[str, Table]:
     """The chunk tables of those xorbs that are here, by hash. Up to 330 KB each: ask for a few."""
     found: dict[str, Table] = {}
     for some in in_pages(names):
-        rows = Xorb.objects.filter(hash__in=some).values_list("hash", "pk", "storage_key", "index")
-        found.update({row[0]: Table(row[1], row[2], XorbIndex.unpack(bytes(row[3]))) for row in rows})
+        rows = Xorb.objects.filter(hash__in=some).values_list("hash", "pk", "storage_key", "damaged", "index")
+        for name, key, place, damaged, packed in rows:
+            found[name] = Table(key, place, damaged, XorbIndex.unpack(bytes(packed)))
     return found
 
 
