@@ -15,6 +15,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unicodedata
 import urllib.request
@@ -85,8 +86,13 @@ def _characters() -> bytes:
 
 def load(url: str, data: str) -> None:
     """Puts what is missing of the demo into the hub at `url`, as a user whose token ends with this."""
+    with tempfile.TemporaryDirectory() as home:  # what the client keeps is of no use afterwards
+        _load(url, data, home)
+
+
+def _load(url: str, data: str, home: str) -> None:
     os.environ |= {
-        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": home,
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     }

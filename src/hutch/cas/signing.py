@@ -77,6 +77,11 @@ def unseal(text: str, purpose: str, count: int) -> list[Any]:
     return values
 
 
+def nickname() -> str:
+    """Eight digits by which clients tell this hub from another that had, or will have, its address."""
+    return hmac.new(_key(), b"nickname", hashlib.sha256).hexdigest()[:8]
+
+
 def upload_name(ticket: Ticket) -> str:
     """The staging folder of an upload in parts: the same for a repeated request, so that it goes on.
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from hutch.accounts import actors
+from hutch.cas import signing
 from hutch.cas.models import Epoch, Told, XetFile
 from hutch.cas.xet import rights
 from hutch.core import clock
@@ -22,9 +23,10 @@ ALL = 0
 
 
 def of(user_id: int) -> str:
-    """The address's part for a user (0: nobody): `e3-1`."""
+    """The address's part for a user (0: nobody): `e3-1-9f86d081`, of the hub, the user, and the data folder."""
     numbers = dict(Epoch.objects.filter(user_id__in={ALL, user_id}).values_list("user_id", "number"))
-    return f"e{numbers.get(ALL, 1)}-{numbers.get(user_id, 1) if user_id else 1}"
+    mine = numbers.get(user_id, 1) if user_id else 1
+    return f"e{numbers.get(ALL, 1)}-{mine}-{signing.nickname()}"
 
 
 def begin_anew(user_ids: Iterable[int]) -> None:
