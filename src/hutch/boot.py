@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import signal
+import threading
 from collections.abc import Awaitable, Callable
 
 import django
@@ -14,6 +17,9 @@ from hutch.settings import current
 # Rooms append here (in their apps.py) what a server does when it starts and stops.
 on_start: list[Callable[[], Awaitable[None]]] = []
 on_stop: list[Callable[[], Awaitable[None]]] = []
+# Called in the event loop as soon as the server is told to stop. It waits for its streams before `on_stop`: those that
+# have no end of their own must be sent away here.
+on_stopping: list[Callable[[], None]] = []
 
 
 def setup() -> None:
@@ -34,8 +40,27 @@ async def started() -> None:
     from hutch.server import die_with_parent
 
     die_with_parent()
+    _hear_the_end()
     for hook in on_start:
         await hook()
+
+
+def _hear_the_end() -> None:
+    """Has `on_stopping` called by the signals that end the server, beside what the server itself does then."""
+    loop = asyncio.get_running_loop()
+
+    def stopping(*_: object) -> None:
+        for hook in on_stopping:
+            loop.call_soon_threadsafe(hook)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler, None):
+            continue  # nobody listens: the process ends, or does not
+        # asyncio hears of signals by a descriptor that is written before this; its handler in Python does nothing
+        signal.signal(number, stopping)
+        signal.siginterrupt(number, False)
 
 
 async def stopped() -> None:

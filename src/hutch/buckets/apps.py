@@ -1,4 +1,4 @@
-"""Registers the room with Django, and ends what is followed when a server stops."""
+"""Registers the room with Django, and ends what is followed when a server is told to stop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class BucketsConfig(AppConfig):
 
     def ready(self) -> None:
         """Has a server that stops send its followers elsewhere."""
-        boot.on_stop.append(_end_following)
+        boot.on_stopping.append(_end_following)
 
 
-# Imported late: wires need Django set up.
-async def _end_following() -> None:
+# Imported late: tables need Django set up.
+def _end_following() -> None:
     from hutch.buckets import following
 
-    await following.end()
+    following.end()

@@ -78,8 +78,8 @@ async def _look() -> None:
         _looking.clear()
 
 
-async def end() -> None:
-    """Sends all followers away: the server stops."""
+def end() -> None:
+    """Sends all followers away, since the server stops. Called in the event loop."""
     _ending.append(True)
     for follower in _followers:
         follower.alarm.set()
