@@ -8,6 +8,7 @@ in flight or at a fault point between two steps of a write. The hub starts again
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import random
 import shutil
@@ -19,24 +20,30 @@ from pathlib import Path
 
 # Before huggingface_hub is imported: it reads them once.
 os.environ |= {
-    "HF_HUB_DISABLE_XET": "1",
+    "HF_HOME": tempfile.mkdtemp(prefix="hutch-torture-home-"),
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    "HF_HUB_OFFLINE": "0",
+    # By itself hf_xet waits three seconds and more before it tries again, and every kill would wait for it.
+    "HF_XET_CLIENT_RETRY_BASE_DELAY": "100ms",
 }
-os.environ |= {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_OFFLINE": "0"}
 
 from benchmarks.client_writers import ByHub, ByPush, Refs, Repos, prepare
 from benchmarks.ledger import Ledger
 from benchmarks.verdict import Verdict
 from benchmarks.writers import ByBasic, ByBrowser, ByCommits, ByParts, Run, Writer
+from benchmarks.xet_writers import ByXet, ByXorbs
 from tests.acceptance.hub import Hub
+
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 # Small parts, so that small files go in many.
 SETTINGS = {"part_bytes": str(256 << 10), "multipart_from_bytes": str(1 << 20), "log_level": "warning"}
 FAULTS = (
     "storage.before_write", "storage.before_sync", "storage.before_rename", "storage.after_rename",
-    "storage.after_put", "cas.after_row", "repos.after_intent", "repos.after_migrate", "repos.after_ref",
-    "repos.after_folder", "repos.after_row_gone",
+    "storage.after_put", "cas.after_row", "cas.after_xorb_blob", "cas.after_xorb_row", "cas.after_shard_rows",
+    "repos.after_intent", "repos.after_migrate", "repos.after_ref", "repos.after_folder", "repos.after_row_gone",
 )  # fmt: skip
 FAULT_SHARE = 0.4
 FAULT_LIMIT_S = 6.0
@@ -70,8 +77,8 @@ class Torture:
 
     def _writers(self, seed: int) -> list[Writer]:
         alpha, beta = f"{USER}/alpha", f"{USER}/beta"
-        prepare(self.run, alpha, ["main", "basic", "parts", "pushed"])
-        prepare(self.run, beta, ["main", "browser", "commits"])
+        prepare(self.run, alpha, ["main", "basic", "parts", "pushed", "xet"])
+        prepare(self.run, beta, ["main", "browser", "commits", "xorbs"])
         found: list[Writer] = [
             ByBasic(self.run, alpha, "basic", seed + 1),
             ByParts(self.run, alpha, "parts", seed + 2),
@@ -83,6 +90,8 @@ class Torture:
             ByCommits(self.run, beta, "commits", seed + 8),
             Refs(self.run, beta, "main", seed + 9),
             Repos(self.run, beta, "main", seed + 10),
+            ByXet(self.run, alpha, "xet", seed + 11),
+            ByXorbs(self.run, beta, "xorbs", seed + 12),
         ]
         for writer in found:
             writer.start()

@@ -19,14 +19,22 @@ from benchmarks.torture import Torture
 import pygit2
 
 torture = Torture(Path(sys.argv[1]), 11, sys.argv[2])
+def xorbs():
+    return [write.oid for write in torture.run.ledger.of("xorb") if write.state == "acked"]
+
 torture.kill()
+while sys.argv[3] == "xorb" and not xorbs() and torture.tally.kills < 5:
+    torture.kill()
 assert torture.problems == [], torture.problems
 acked = [write for write in torture.run.ledger.of("commit") if write.state == "acked"]
+blobs = torture.hub.data / "storage" / "blobs"
 if sys.argv[3] == "blob":
+    oids = [file.sha256 for write in acked for file in write.files.values() if file.is_large]
+    paths = [blobs / "lfs" / oid[:2] / oid[2:4] / oid for oid in oids]
     # the youngest, which has not been downloaded yet
-    write = [write for write in acked if any(file.is_large for file in write.files.values())][-1]
-    oid = next(file.sha256 for file in write.files.values() if file.is_large)
-    (torture.hub.data / "storage" / "blobs" / "lfs" / oid[:2] / oid[2:4] / oid).unlink()
+    [path for path in paths if path.exists()][-1].unlink()
+elif sys.argv[3] == "xorb":
+    next(blobs.rglob(xorbs()[-1] + "*")).unlink()
 else:
     write = next(write for write in acked if write.branch == "commits")
     for folder in (torture.hub.data / "git").glob("??/*.git"):
@@ -70,7 +78,7 @@ def test_ten_kills_lose_nothing_that_was_acknowledged(database_url: str) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("what", "told"), [("blob", "missing"), ("branch", "an acknowledged commit is gone")]
+    ("what", "told"), [("blob", "missing"), ("xorb", "missing"), ("branch", "an acknowledged commit is gone")]
 )
 def test_a_loss_on_purpose_is_noticed(tmp_path: Path, database_url: str, what: str, told: str) -> None:
     done = _run("-c", SABOTAGE, tmp_path, database_url, what)
