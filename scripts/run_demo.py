@@ -47,9 +47,11 @@ class DemoRepo:
         return f"{OWNER}/{self.name}"
 
 
-def content() -> Iterator[DemoRepo]:
-    """The demo's repositories."""
-    yield DemoRepo("model", "SmolLM2-135M-Instruct-GGUF", _folder("model") | {GGUF: _weights()})
+def content(url: str) -> Iterator[DemoRepo]:
+    """The demo's repositories; their cards name the hub's own address."""
+    card = (CONTENT / "model" / "README.md").read_bytes().replace(b"http://127.0.0.1:8000", url.encode())
+    model = _folder("model") | {"README.md": card, GGUF: _weights()}
+    yield DemoRepo("model", "SmolLM2-135M-Instruct-GGUF", model)
     yield DemoRepo(
         "dataset", "unicode-characters", _folder("dataset") | {"data/characters.csv": _characters()}
     )
@@ -99,7 +101,7 @@ def _load(url: str, data: str, home: str) -> None:
     from huggingface_hub import HfApi
 
     nobody = HfApi(endpoint=url, token=False)
-    missing = [repo for repo in content() if not _is_there(nobody, repo)]
+    missing = [repo for repo in content(url) if not _is_there(nobody, repo)]
     if not missing:
         return
     name = f"demo-{secrets.token_hex(4)}"

@@ -28,6 +28,7 @@ def setup() -> None:
     logging.basicConfig(
         level=current().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # a refusal is news for the client alone
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hutch.djangoconf")
     if (
         not apps.loading

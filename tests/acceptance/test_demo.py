@@ -66,7 +66,7 @@ def _wait_for(demo: Demo, line: str) -> None:
 @pytest.fixture(scope="module")
 def original() -> str:
     """The SHA-256 of the model's file in the package that carries it."""
-    (source,) = [repo.files[GGUF] for repo in content() if GGUF in repo.files]
+    (source,) = [repo.files[GGUF] for repo in content("") if GGUF in repo.files]
     assert isinstance(source, Path)
     return _sha256(source)
 
@@ -119,6 +119,13 @@ def test_data_set_and_space_of_the_demo_are_there(visitor: Client) -> None:
         "datasets": [f"{OWNER}/unicode-characters"],
         "spaces": [f"{OWNER}/colour-of-a-word"],
     }
+
+
+def test_card_of_the_demo_names_this_hubs_own_address(demo: Demo) -> None:
+    with urllib.request.urlopen(f"{demo.hub.url}/{MODEL}/raw/main/README.md", timeout=5) as answer:
+        card = answer.read().decode()
+    assert f"HF_ENDPOINT={demo.hub.url} " in card
+    assert ":8000" not in card
 
 
 def test_demo_leaves_no_token_behind_and_ends_by_sigterm(demo: Demo) -> None:

@@ -110,7 +110,11 @@ def test_the_real_client_is_told_why_its_upload_failed(disk: SmallDisk, tmp_path
     disk.fill(leave=30 << 20)
     client = Client("current", python_of("current"), tmp_path, disk.hub.url, disk.sender.user.token)
     # By Xet a client takes 507 for a passing trouble, and tries again for half a minute.
-    client = client.with_environment(HF_XET_CLIENT_RETRY_BASE_DELAY="50ms") if way == "xet" else client.without_xet()
+    client = (
+        client.with_environment(HF_XET_CLIENT_RETRY_BASE_DELAY="50ms")
+        if way == "xet"
+        else client.without_xet()
+    )
     script = """
         from huggingface_hub import HfApi
         HfApi().upload_file(path_or_fileobj=args["file"], path_in_repo="w.bin", repo_id=args["repo"])

@@ -93,6 +93,18 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
+# Icons and pictures of which a part lies outside a box that hides what overflows.
+_CUT_OFF = """() => [...document.querySelectorAll('svg, img')].filter(seen => {
+    const own = seen.getBoundingClientRect()
+    for (let box = seen.parentElement; own.width && box; box = box.parentElement) {
+        const way = getComputedStyle(box).overflowX, around = box.getBoundingClientRect()
+        if (way === 'auto' || way === 'scroll') return false
+        if (way !== 'visible' && (own.left < around.left - 1 || own.right > around.right + 1)) return true
+    }
+    return false
+}).map(seen => seen.closest('a, td, li, p, div').outerHTML.slice(0, 200))"""
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible_fits_and_asks_nobody_else(looking: Looking, name: str) -> None:
     address, who = PAGES[name]
@@ -107,10 +119,12 @@ def test_page_is_accessible_fits_and_asks_nobody_else(looking: Looking, name: st
     assert answer.status == (401 if name == "nothing" else 200)
     assert violations(page) == []
     assert fits(page)
+    assert page.evaluate(_CUT_OFF) == []
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     page.emulate_media(color_scheme="dark")
     assert violations(page, _ON_A_PHONE) == []
     assert fits(page)
+    assert page.evaluate(_CUT_OFF) == []
     assert [line for line in trouble if _EXPECTED_NOISE not in line] == []
     assert [url for url in asked if not url.startswith((looking.url, "data:"))] == []
     page.close()

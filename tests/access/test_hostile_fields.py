@@ -111,6 +111,7 @@ def test_a_page_that_tells_of_a_nul_is_a_page(scene: Scene) -> None:
         assert (answer.status, answer.code) == (400, "BadRequest")
         assert answer.headers["content-type"].startswith("text/html")
         assert b"has a NUL" in answer.body
+        assert b"sign in" not in answer.body
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ class PageMiddleware:
 
 def error_page(request: HttpRequest, error: HutchError, status: int) -> HttpResponse:
     """An error as a person reads it, with the headers that clients read."""
-    answer = render(request, "web/error.html", {"error": error, "status": status}, status=status)
+    context = {"error": error, "status": status, "may_be_hidden": status in (401, 403, 404)}
+    answer = render(request, "web/error.html", context, status=status)
     for key, value in error.headers().items():
         answer[key] = value
     answer["Cache-Control"] = "no-store"
