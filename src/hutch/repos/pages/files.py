@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
+from hutch.cas.xet.links import files_behind
 from hutch.core.errors import EntryNotFound, HutchError, RevisionNotFound
 from hutch.git import trees
 from hutch.git.history import read_commit
@@ -42,7 +43,7 @@ def tree(request: HttpRequest, repo: RepoRow, revision: str, path: str = "") -> 
     shown = readme(here, path, base_url(request)) if page.number == 1 else None
     return repo_page(
         request, repo, "tree", "files", **revision_context(request, here, revision, path, "tree"), page=page, shown=shown,  # noqa: E501
-        latest=_latest(here, path),
+        latest=_latest(here, path), chunked=_chunked(repo, [line.entry for line in page.lines]),
     )  # fmt: skip
 
 
@@ -58,9 +59,15 @@ def blob(request: HttpRequest, repo: RepoRow, revision: str, path: str) -> HttpR
     context = {
         **revision_context(request, here, revision, path, "blob"), "entry": entry, "content": content,
         "latest": _latest(here, path), "is_submodule": entry.mode == SUBMODULE_MODE,
-        **_shown(request, here, entry, content),
+        "chunked": _chunked(repo, [entry]), **_shown(request, here, entry, content),
     }  # fmt: skip
     return repo_page(request, repo, "blob", "files", **context)
+
+
+def _chunked(repo: RepoRow, entries: list[Entry]) -> list[str]:
+    """The objects among those entries that clients may fetch by their chunks."""
+    oids = [entry.pointer.oid for entry in entries if entry.pointer is not None]
+    return list(files_behind(repo.id, oids)) if oids else []
 
 
 def _shown(request: HttpRequest, here: At, entry: Entry, content: browsing.Content) -> dict[str, Any]:
