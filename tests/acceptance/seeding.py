@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from tests.acceptance.clients import Client, python_of
 from tests.acceptance.hub import Hub
 
 CARDS = Path(__file__).with_name("cards")
@@ -93,6 +94,7 @@ def fill(hub: Hub) -> Filled:
     _aurora(filled)
     _others(filled)
     _datasets(filled)
+    _buckets(filled)
     return filled
 
 
@@ -230,6 +232,28 @@ def _datasets(filled: Filled) -> None:
         large=("harbour.png", "horn.wav"),
     )
     filled.create("dataset", "grace/fjord-photos", "grace")
+
+
+def _buckets(filled: Filled) -> None:
+    """A bucket of checkpoints, sent by the client, since a bucket takes files by Xet alone; and an empty one."""
+    for name, who in (("northlight/aurora-checkpoints", "ada"), ("ada/scratch-space", "ada")):
+        filled.api("POST", f"/api/buckets/{name}", who, json={})
+    home = filled.hub.data.with_name(f"{filled.hub.data.name}-client")
+    steps = {
+        f"runs/2025-03-{day:02d}/step-{day * 500:06d}.safetensors": safetensors(day) for day in range(1, 9)
+    }
+    logs = {f"logs/node-{number:03d}.jsonl": b'{"loss": 2.1}\n' * (40 + number) for number in range(120)}
+    for path, content in {
+        **steps,
+        **logs,
+        "README.md": b"# Checkpoints\n",
+        "curve.png": png(320, 120),
+    }.items():
+        (home / "up" / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / "up" / path).write_bytes(content)
+    client = Client("current", python_of("current"), home, filled.hub.url, filled.tokens["ada"])
+    done = client.hf("buckets", "sync", home / "up", "hf://buckets/northlight/aurora-checkpoints")
+    assert done.returncode == 0, done.stderr
 
 
 def safetensors(layers: int) -> bytes:

@@ -15,6 +15,7 @@ from tests.acceptance.visiting import PHONE, visitor
 
 MODEL = "/northlight/aurora-1b-instruct"
 DATASET = "/datasets/northlight/harbour-logs"
+BUCKET = "/buckets/northlight/aurora-checkpoints"
 PAGES: dict[str, tuple[str, str]] = {
     "home of nobody": ("/", ""),
     "home of somebody": ("/", "ada"),
@@ -53,6 +54,14 @@ PAGES: dict[str, tuple[str, str]] = {
     "deletion": (f"{MODEL}/delete/main/config.json", "ada"),
     "upload": (f"{MODEL}/upload/main", "ada"),
     "settings": (f"{MODEL}/settings", "ada"),
+    "buckets": ("/buckets", "ada"),
+    "new bucket": ("/new-bucket", "ada"),
+    "bucket": (BUCKET, "ada"),
+    "bucket of a stranger": (BUCKET, ""),
+    "folder of a bucket": (f"{BUCKET}/tree/logs", ""),
+    "empty bucket": ("/buckets/ada/scratch-space", "ada"),
+    "empty bucket of a stranger": ("/buckets/ada/scratch-space", ""),
+    "settings of a bucket": (f"{BUCKET}/settings", "ada"),
     "nothing": ("/nobody/nothing", ""),
 }
 # the error page says its own status
