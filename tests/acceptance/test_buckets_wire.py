@@ -126,6 +126,31 @@ def test_concurrent_batches_all_count(box: Box) -> None:
     assert [each for each in problems if box.name in each["repository"]] == []
 
 
+@pytest.mark.parametrize(("point", "left"), [("before", ["old"]), ("after", ["new"])])
+def test_killed_server_has_done_a_batch_whole_or_not_at_all(
+    new_hub: Callable[..., Hub], point: str, left: list[str]
+) -> None:
+    hub = new_hub().start()
+    box = Box(hub, hub.user("ann").token, "ann/box")
+    box.ask("POST", "", json={})
+    box.ask("POST", "/batch", content=ndjson(add("old")))
+    hub.stop()
+    hub.settings["fault"] = f"buckets.{point}_commit"
+    hub.start()
+    with pytest.raises(httpx.TransportError):
+        box.ask("POST", "/batch", content=ndjson(add("new"), {"type": "deleteFile", "path": "old"}))
+    hub.kill()
+    del hub.settings["fault"]
+    hub.start()
+    assert [entry["path"] for entry in box.ask("GET", "/tree").json()] == left
+    with following(box, since="2020-01-01T00:00:00Z") as answer:
+        stream = Stream(answer.iter_lines())
+        told = [changed(stream.next()) for _ in range(2 if point == "after" else 1)]
+    assert told[-1] == ([("add", "new"), ("delete", "old")] if point == "after" else [("add", "old")])
+    assert json.loads(hub.run("fsck", "--json").stdout)["problems"] == []
+    hub.stop()
+
+
 def test_refusals_are_clear_and_change_nothing(box: Box, newest: Client) -> None:
     box.ask("POST", "/batch", content=ndjson(add("kept")))
     broken = box.ask("POST", "/batch", 400, content=ndjson(add("new")) + b"\n{").json()

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
+from hutch.accounts import scopes
 from hutch.buckets import planning
 from hutch.buckets.batch_lines import AddFile, CopyFile, DeleteFile
 from hutch.buckets.models import Bucket, BucketChange, BucketFile, BucketFolder
-from hutch.buckets.planning import EMPTY_FILE, MAX_SOURCES
+from hutch.buckets.planning import EMPTY_FILE, MAX_FOLDERS, MAX_SOURCES
 from hutch.cas.models import FileLink, LargeObject, ObjectLink, XetFile
-from hutch.core.errors import Forbidden, RepoNotFound
+from hutch.core.errors import BadRequest, Forbidden, RepoNotFound
 from hutch.core.models import StoredEvent
-from hutch.core.permissions import NOBODY, Actor, Role
+from hutch.core.permissions import NOBODY, Actor, Grant, Role
 from hutch.repos import accounting, service
 from hutch.repos import settings as repo_settings
 from hutch.repos.errors import QuotaExceeded
-from hutch.repos.lookup import RepoRow
+from hutch.repos.lookup import RepoRow, find_repo
 from hutch.repos.models import Repo
 from tests.buckets.conftest import change, hash_of, put, sent
 
@@ -248,6 +249,14 @@ def test_batch_names_a_bounded_number_of_sources(ann: Actor, bucket: RepoRow) ->
     assert sum("at most" in failure.error for failure in failed) == 5
 
 
+def test_batch_touches_a_bounded_number_of_folders(ann: Actor, bucket: RepoRow) -> None:
+    deep = "/".join(["x"] * 120)
+    with pytest.raises(BadRequest) as refused:
+        change(ann, bucket, *(AddFile(f"{number}/{deep}/f", EMPTY_FILE) for number in range(10_000)))
+    assert (refused.value.field, refused.value.limit) == ("path", MAX_FOLDERS)
+    assert not BucketFile.objects.exists()
+
+
 def test_batch_is_for_those_who_may_write(
     ann: Actor, bob: Actor, bucket: RepoRow, make_org: Make, again: Make
 ) -> None:
@@ -260,6 +269,19 @@ def test_batch_is_for_those_who_may_write(
     make_org("acme", ann=Role.ADMIN, bob=Role.WRITE)
     theirs = service.create_repo(again(ann), service.NewRepo(type="bucket", name="box", namespace="acme"))
     assert put(again(bob), theirs, "a").failed == []
+
+
+def test_narrow_token_changes_the_bucket_that_it_names(ann: Actor, bucket: RepoRow, make_repo: Make) -> None:
+    make_repo(ann, "other", type="bucket")
+    grants = [
+        Grant("bucket:ann/box", frozenset({"repo.write"})),
+        Grant("model:ann/other", frozenset({"repo.write"})),
+    ]
+    held = scopes.from_rows(scopes.checked_grants(grants))
+    narrow = replace(ann, token_role="fineGrained", token_id=1, grants=held)
+    assert put(narrow, bucket, "a").failed == []
+    with pytest.raises(Forbidden):
+        put(narrow, find_repo(ann, "bucket", "ann/other"), "a")
 
 
 def test_batch_after_the_bucket_has_gone_is_refused(ann: Actor, bucket: RepoRow) -> None:

@@ -24,6 +24,8 @@ from hutch.repos.visibility import readable_by
 EMPTY_FILE = "0" * 64
 # Each costs a look-up.
 MAX_SOURCES = 100
+# Each is a row that is written while the bucket is held; clients send a thousand files at once.
+MAX_FOLDERS = 30_000
 Source = tuple[str, str]
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_CONTENT_TYPE_CHARACTERS = 200
@@ -88,9 +90,13 @@ class Judged:
 
 
 def judge(actor: Actor, operations: Sequence[Operation]) -> Judged:
-    """Looks at each operation by itself: all that needs no look into the bucket, before it is held."""
+    """Looks at each operation by itself: all that needs no look into the bucket, before it is held.
+
+    Raises BadRequest for a batch that touches too many folders.
+    """
     judged = Judged({}, {}, {})
     refusals: dict[Source, str] = {}
+    folders: set[str] = set()
     for number, operation in enumerate(operations):
         try:
             _check_values(operation)
@@ -100,7 +106,22 @@ def judge(actor: Actor, operations: Sequence[Operation]) -> Judged:
             judged.failed[number] = Failure(operation.path, error.message)
         else:
             judged.sound[number] = operation
+            _count_folders(operation.path, folders)
     return judged
+
+
+def _count_folders(path: str, folders: set[str]) -> None:
+    for folder in parents(path):
+        if folder in folders:  # then those above it are, too
+            return
+        folders.add(folder)
+    if len(folders) > MAX_FOLDERS:
+        raise BadRequest(
+            f"A batch touches at most {MAX_FOLDERS} folders; this is more: send it in smaller ones",
+            field="path",
+            value=path,
+            limit=MAX_FOLDERS,
+        )
 
 
 def _find_source(

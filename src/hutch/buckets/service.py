@@ -39,7 +39,7 @@ def change_files(actor: Actor, repo: RepoRow, operations: Sequence[Operation]) -
     """Adds, copies and deletes files, in one transaction; what cannot be done with one file leaves the others alone.
 
     The last word on a path counts. A file may be put here by whoever sent it for this bucket or may read it elsewhere.
-    Raises Forbidden, RepoNotFound, and QuotaExceeded (then nothing is done).
+    Raises Forbidden, RepoNotFound, and where nothing is done QuotaExceeded and BadRequest (too many folders).
     """
     require(actor, "repo.write", repo)
     judged = planning.judge(actor, operations)
