@@ -31,3 +31,7 @@ class TooManyFollowers(Unavailable):
     """Too many streams of changes are open: close one, or try again later."""
 
     code = "TooManyFollowers"
+
+    def headers(self) -> dict[str, str]:
+        """Adds Retry-After, which clients that follow obey."""
+        return {**super().headers(), "Retry-After": "60"}

@@ -15,8 +15,9 @@ from hutch.core import threads
 
 log = logging.getLogger(__name__)
 
-MOST = 1000
-MOST_OF_ONE = 64
+# Each holds a connection, of which the server serves 512 at once (server.py).
+MOST = 256
+MOST_OF_ONE = 32
 # Other processes write too, so news is asked for; an answer costs one query however many follow.
 _LOOK_EVERY_S = 0.5
 

@@ -31,7 +31,7 @@ _BUCKET = r"buckets/(?P<namespace>[^/]+)/(?P<name>[^/]+)"
 _PING_S = 20.0
 # A stream ends by itself now and then, so that a server that takes over is found.
 _LONGEST_S = 3600.0
-_BATCHES_A_TURN = 20
+_BATCHES_A_TURN = 5
 
 
 async def resolve(scope: Scope, receive: Receive, send: Send) -> None:
