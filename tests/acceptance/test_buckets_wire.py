@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hutch.buckets.following import MOST_OF_ONE
 from tests.acceptance.boxes import API, MEGABYTE, Box, add, box, bucket, did, ndjson, newest, noise
 from tests.acceptance.clients import Client, ClientFailed
 from tests.acceptance.hub import Hub
@@ -103,6 +104,13 @@ def test_server_that_stops_sends_followers_on_and_stops_at_once(fresh_server: Hu
     box.ask("POST", "/batch", content=ndjson(add("a")))
     with following(box, cursor=ready["cursor"]) as answer:
         assert changed(Stream(answer.iter_lines()).next()) == [("add", "a")]
+
+
+def test_place_of_a_client_that_went_is_free_again(box: Box) -> None:
+    for _ in range(MOST_OF_ONE + 8):
+        with following(box) as answer:
+            assert answer.status_code == 200
+            assert Stream(answer.iter_lines()).next()[0] == "ready"
 
 
 def test_concurrent_batches_all_count(box: Box) -> None:
