@@ -117,9 +117,8 @@ class Api:
         actor: Actor = NOBODY,
         content_type: str = "application/json",
     ) -> Answer:
-        from django.core.handlers.wsgi import WSGIRequest
-
         from hutch.core.addresses import Origin
+        from hutch.core.request import Request
         from hutch.core.wires import routing_path
 
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -147,7 +146,7 @@ class Api:
             "wsgi.input": io.BytesIO(raw),
             "hutch.scope": scope,
         }
-        request = WSGIRequest(environ)
+        request = Request(environ)
         request.path_info = scope["routing_path"]
         original = actors.identify
         actors.identify = lambda _headers: actor
