@@ -19,7 +19,20 @@ def self_made(folder: Path, *, days: int = 2, name: str = "hub") -> Certificate:
     """A certificate for this machine's loopback names. `days` -1: one that ended yesterday."""
     made = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
     names = "subjectAltName=DNS:localhost,DNS:hub.example.org,IP:127.0.0.1,IP:::1"
-    words = ["-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", names]
+    # By itself openssl makes it an authority's, and hf_xet (rustls) takes no authority's certificate for a server's.
+    server = "basicConstraints=critical,CA:FALSE"
+    words = [
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        names,
+        "-addext",
+        server,
+    ]
     if days >= 0:
         _openssl("req", *words, "-days", str(days), "-keyout", made.key, "-out", made.cert)
         return made

@@ -237,11 +237,12 @@ PROPERTIES: dict[str, Callable[[Seen], Any]] = {
     "usedStorage": lambda seen: seen.row.git_bytes + seen.row.lfs_bytes,
     "visibility": lambda seen: seen.row.visibility,
     "widgetData": lambda seen: seen.card.get("widget"),
+    "xetEnabled": lambda seen: True,
 }
 _ALWAYS_TOLD = frozenset({"sha"})
 
 _COMMON = "author cardData createdAt disabled gated lastModified likes private sha siblings tags usedStorage visibility"
-_EVERY = f"{_COMMON} downloads downloadsAllTime resourceGroup trendingScore"
+_EVERY = f"{_COMMON} downloads downloadsAllTime resourceGroup trendingScore xetEnabled"
 DEFAULTS: dict[str, list[str]] = {
     "model": f"{_COMMON} config downloads gguf library_name model-index pipeline_tag safetensors widgetData".split(),
     "dataset": f"{_COMMON} citation description downloads paperswithcode_id".split(),
