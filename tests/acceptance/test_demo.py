@@ -124,7 +124,7 @@ def test_data_set_and_space_of_the_demo_are_there(visitor: Client) -> None:
 def test_card_of_the_demo_names_this_hubs_own_address(demo: Demo) -> None:
     with urllib.request.urlopen(f"{demo.hub.url}/{MODEL}/raw/main/README.md", timeout=5) as answer:
         card = answer.read().decode()
-    assert f"HF_ENDPOINT={demo.hub.url} " in card
+    assert f"HF_ENDPOINT={demo.hub.url}\n" in card
     assert ":8000" not in card
 
 

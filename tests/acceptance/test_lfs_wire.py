@@ -189,14 +189,18 @@ def test_each_wrong_object_of_a_batch_has_its_own_error(sender: Sender, repo: st
     assert all(isinstance(each["oid"], str) and type(each["size"]) is int for each in others)
 
 
-def test_part_transfer_is_used_only_by_who_offers_it_and_xet_never(sender: Sender, repo: str) -> None:
+def test_parts_and_xet_are_used_only_by_who_offers_them(sender: Sender, repo: str) -> None:
     content = os.urandom(3 * PART)
     plain, offered = (
-        sender.batch(repo, content, transfers=names)[0] for names in ("basic xet", "basic multipart xet")
+        sender.batch(repo, content, transfers=names)[0] for names in ("basic", "basic multipart")
     )
     assert "header" not in plain["actions"]["upload"]
     assert offered["actions"]["upload"]["header"]["chunk_size"] == str(PART)
-    body = {"operation": "upload", "transfers": ["xet"], "objects": []}
+    for names, transfer in ("basic", "basic"), ("basic multipart xet", "xet"):
+        body = {"operation": "upload", "transfers": names.split(), "objects": []}
+        answer = sender("POST", f"/{repo}.git/info/lfs/objects/batch", body)
+        assert answer.json["transfer"] == transfer
+    body = {"operation": "download", "transfers": ["xet"], "objects": []}
     assert sender("POST", f"/{repo}.git/info/lfs/objects/batch", body).json["transfer"] == "basic"
 
 

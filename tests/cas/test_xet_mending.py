@@ -58,7 +58,7 @@ def test_damaged_chunk_comes_back_from_another_xorb_that_has_it() -> None:
     assert content_of(row) == b"".join(PIECES)
     assert _problems() == []
     assert not Xorb.objects.get(hash=NAME).damaged
-    assert epochs.of(1) == "e1-1"
+    assert epochs.of(1).startswith("e1-1")
 
 
 @pytest.mark.parametrize("harm", ["lost", "cut", "flipped"])
@@ -105,10 +105,10 @@ def test_what_nobody_else_has_is_marked_and_clients_start_afresh_once() -> None:
     before = blob_of(NAME).read_bytes()
     assert "replaced by whoever sends it again" in _mended()[0]
     assert Xorb.objects.get().damaged
-    assert epochs.of(1) == "e2-1"
+    assert epochs.of(1).startswith("e2-1")
     assert blob_of(NAME).read_bytes() == before
     assert "marked" in _mended()[0]
-    assert epochs.of(1) == "e2-1"
+    assert epochs.of(1).startswith("e2-1")
     with pytest.raises(NotFound):
         dedupe.answer(ALICE, hashes.to_hex(hashes.chunk_hash(PIECES[0])))
     with pytest.raises(XorbsRefused):
@@ -215,7 +215,7 @@ def test_crash_while_damage_is_marked_leaves_what_the_next_repair_finishes() -> 
             mending.mend(problem)
     finally:
         faults.disarm()
-    assert epochs.of(1) == "e2-1"
+    assert epochs.of(1).startswith("e2-1")
     send_xorb([PIECES[1]])
     assert "1 of its 3 chunks" in _mended()[0]
     assert content_of(row) == b"".join(PIECES)
