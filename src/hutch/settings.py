@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from hutch.core.errors import BadRequest
 
 _LAST_PORT = 65535
+# A client builds for a day on what it was told of chunks (`cas.xet.dedupe.ANSWER_S`).
+_LEAST_GRACE_S = 86_400
 _SECRET_BYTES = 32
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _log = logging.getLogger("hutch.settings")
@@ -84,6 +86,13 @@ class Settings:
     multipart_from_bytes: int = _doc(128 << 20, "Uploads from this size on are sent in parts.")
     signed_url_s: int = _doc(6 * 3600, "How long a signed upload or download address is good.")
     staging_keep_s: int = _doc(7 * 86400, "How long an unfinished upload is kept for resuming.")
+    gc: bool = _doc(
+        True, "If on, large objects that nobody needs any more are removed each night, as `hutch gc` does."
+    )
+    gc_grace_s: int = _doc(
+        2 * 86400,
+        "How long what nobody needs stays, counted from the last time that somebody sent it or was told of it; more than a day.",
+    )
     scrub_round_s: int = _doc(
         30 * 86400,
         "In how long all stored bytes are read and hashed once, a part each night; 0 leaves that to `hutch fsck`.",
@@ -230,6 +239,11 @@ def _check(settings: Settings) -> None:
         raise BadRequest(
             f"port must be at most {_LAST_PORT}", field="port", value=settings.port, limit=_LAST_PORT
         )
+    if settings.gc_grace_s <= _LEAST_GRACE_S:
+        raise BadRequest(
+            f"gc_grace_s must be more than {_LEAST_GRACE_S}: so long a client builds on what it was told",
+            field="gc_grace_s", value=settings.gc_grace_s, limit=_LEAST_GRACE_S,
+        )  # fmt: skip
     if settings.log_level.lower() not in _LOG_LEVELS:
         raise BadRequest(
             f"log_level must be one of {', '.join(_LOG_LEVELS)}", field="log_level", value=settings.log_level

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hutch.cas import cleaning, service, sources, stores, uploads
+from hutch.cas import cleaning, dying, service, sources, stores, uploads
+from hutch.cas.dying import Limits
 from hutch.cas.models import LargeObject, Receipt, Upload
 from hutch.core import clock
 from hutch.core.jobs import JOBS
@@ -60,7 +61,7 @@ def test_only_old_objects_without_link_and_receipt_may_be_collected() -> None:
     long_ago = clock.now() - timedelta(days=30)
     LargeObject.objects.exclude(sha256=young.oid).update(created_at=long_ago)
     Receipt.objects.exclude(object__sha256=awaited.oid).update(renewed_at=long_ago)
-    assert list(cleaning.unreferenced(DAY_S)) == [loose]
+    assert list(dying.objects(Limits.now(DAY_S)).values_list("sha256", flat=True)) == [loose.oid]
 
 
 def test_sweep_removes_receipts_and_uploads_that_nobody_touched() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
+from django.db.models import Model
+
 from hutch.cas import service, stores
-from hutch.cas.models import LargeObject, Xorb
+from hutch.cas.models import FileReceipt, LargeObject, Receipt, Told, XetFile, Xorb, XorbReceipt
 from hutch.cas.xet import reading, shards, storing, xorbs
 from hutch.cas.xet.tokens import NO_LIMIT, CasToken
 from hutch.core.permissions import Actor
@@ -21,6 +25,10 @@ from hutch.xet.xorb import scan as scan_xorb
 
 ALICE, BOB = Actor(user_id=1, username="alice"), Actor(user_id=2, username="bob")
 REPO, OTHER = 10, 11
+_AGED = {
+    LargeObject: ("created_at",), Xorb: ("touched_at", "created_at"), XetFile: ("touched_at", "created_at"),
+    Receipt: ("renewed_at",), FileReceipt: ("renewed_at",), XorbReceipt: ("renewed_at",), Told: ("at",),
+}  # fmt: skip
 Part = tuple[str, int, int]
 """A xorb's hash, the first chunk and the chunk after the last."""
 
@@ -123,3 +131,18 @@ def flip(path: Path, at: int) -> None:
         byte = file.read(1)[0]
         file.seek(at)
         file.write(bytes([byte ^ 0x55]))
+
+
+def age(days: float = 30) -> None:
+    """Makes all that is stored so many days older."""
+    for model, columns in _AGED.items():
+        for row in model._default_manager.all():
+            _shift(row, columns, days)
+    for path in Path(stores.blobs().root).rglob("*"):  # type: ignore[attr-defined]
+        moment = path.stat().st_mtime - days * 86_400
+        os.utime(path, (moment, moment))
+
+
+def _shift(row: Model, columns: tuple[str, ...], days: float) -> None:
+    values = {column: getattr(row, column) - timedelta(days=days) for column in columns}
+    type(row)._default_manager.filter(pk=row.pk).update(**values)

@@ -72,6 +72,13 @@ def unknown_blobs() -> Totals:
     return Totals(count, size)
 
 
+def is_stray(key: str) -> bool:
+    """Whether no row tells of a blob now."""
+    return not (
+        LargeObject.objects.filter(storage_key=key).exists() or Xorb.objects.filter(storage_key=key).exists()
+    )
+
+
 def strays() -> Iterator[Blob]:
     """Each blob of which no row tells; one whose row is still to come is among them."""
     for shelf, rows in ((service.SHELF, LargeObject.objects.all()), (xorbs.SHELF, Xorb.objects.all())):

@@ -1,38 +1,24 @@
-"""What nobody uses any more, and whether what is used is whole (`hashing`)."""
+"""What is swept each hour: uploads and receipts that nobody came back for. Large objects go by `collecting`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-
-from django.db.models import Exists, OuterRef
+from datetime import datetime, timedelta
 
 from hutch.cas import stores
 from hutch.cas.hashing import fsck
-from hutch.cas.models import LargeObject, ObjectLink, Receipt, Upload
+from hutch.cas.models import FileReceipt, Receipt, Upload, XorbReceipt
 from hutch.cas.problems import Problem
-from hutch.cas.queries import by_key
-from hutch.cas.service import StoredObject
+from hutch.cas.xet import epochs
+from hutch.cas.xet.dedupe import ANSWER_S
 from hutch.core import clock
 from hutch.settings import current
 
-__all__ = ["Problem", "Swept", "fsck", "sweep", "unreferenced"]
+__all__ = ["Problem", "Swept", "fsck", "sweep"]
 
+SENT_S = 28 * 86_400
+"""A client remembers for three weeks which xorbs it sent (hf_xet 1.8.0), and builds on them without asking."""
 _ROWS = 500
-
-
-def unreferenced(grace_s: float) -> Iterator[StoredObject]:
-    """Objects that no repository links and that nobody may still be about to commit.
-
-    An object that came, or for which somebody got a receipt, within `grace_s` is left out. A collector removes the row
-    first (which fails if a link came meanwhile) and then the blob, unless that is younger than its look.
-    """
-    limit = clock.now() - timedelta(seconds=grace_s)
-    linked = Exists(ObjectLink.objects.filter(object=OuterRef("pk")))
-    awaited = Exists(Receipt.objects.filter(object=OuterRef("pk"), renewed_at__gte=limit))
-    for row in by_key(LargeObject.objects.filter(~linked, ~awaited, created_at__lt=limit)):
-        yield StoredObject(row.sha256, row.size_bytes, row.storage_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +28,43 @@ class Swept:
     staging_bytes: int
     uploads: int
     receipts: int
+    file_receipts: int
+    xorb_receipts: int
+    told: int
 
 
 def sweep(keep_s: float | None = None) -> Swept:
-    """Removes unfinished uploads and receipts that nobody has touched for `keep_s` (the setting `staging_keep_s`)."""
+    """Removes unfinished uploads and receipts that nobody has touched for `keep_s` (the setting `staging_keep_s`).
+
+    And what clients were told or sent of Xet, once they have forgotten it.
+    """
     keep = current().staging_keep_s if keep_s is None else keep_s
-    limit = clock.now() - timedelta(seconds=keep)
+    moment = clock.now()
+    limit = moment - timedelta(seconds=keep)
+    return Swept(
+        staging_bytes=stores.staging().sweep(keep),
+        uploads=_sweep_uploads(limit),
+        receipts=_sweep_receipts(Receipt, limit),
+        file_receipts=_sweep_receipts(FileReceipt, limit),
+        xorb_receipts=_sweep_receipts(XorbReceipt, moment - timedelta(seconds=max(keep, SENT_S))),
+        told=epochs.forget(moment - timedelta(seconds=ANSWER_S)),
+    )
+
+
+def _sweep_uploads(limit: datetime) -> int:
     staging = stores.staging()
-    freed = staging.sweep(keep)
     gone = [
         pk
         for pk, name in Upload.objects.filter(touched_at__lt=limit).values_list("pk", "staging_id")
         if not staging.upload_folder(name).exists()
     ]
-    receipts = 0
     for at in range(0, len(gone), _ROWS):
         Upload.objects.filter(pk__in=gone[at : at + _ROWS], touched_at__lt=limit).delete()
-    while some := list(Receipt.objects.filter(renewed_at__lt=limit).values_list("pk", flat=True)[:_ROWS]):
-        receipts += Receipt.objects.filter(pk__in=some, renewed_at__lt=limit).delete()[0]
-    return Swept(freed, len(gone), receipts)
+    return len(gone)
+
+
+def _sweep_receipts(model: type[Receipt | FileReceipt | XorbReceipt], limit: datetime) -> int:
+    gone, old = 0, model._default_manager.filter(renewed_at__lt=limit)
+    while some := list(old.values_list("pk", flat=True)[:_ROWS]):
+        gone += model._default_manager.filter(pk__in=some, renewed_at__lt=limit).delete()[0]
+    return gone

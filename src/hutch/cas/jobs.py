@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from hutch.cas import cleaning, rounds
+from hutch.cas import cleaning, collecting, rounds
 from hutch.core.jobs import JobRun, job
+from hutch.settings import current
 
 
 @job("cas.sweep", every_s=3600, keep=False)
@@ -18,3 +19,14 @@ def sweep(run: JobRun) -> dict[str, int]:
 def scrub(run: JobRun) -> dict[str, object]:
     """Reads and hashes a part of what is stored, what was read longest ago first, and mends what can be mended."""
     return asdict(rounds.scrub(run))
+
+
+@job("cas.gc", every_s=rounds.NIGHT_S, lease_s=600)
+def gc(run: JobRun) -> dict[str, int]:
+    """Removes the large objects that nobody needs any more, unless the setting `gc` is off."""
+
+    def turn(doing: str) -> None:
+        run.progress(0.0, doing)
+        run.pause()
+
+    return collecting.collect(current().gc_grace_s, turn).shape() if current().gc else {}

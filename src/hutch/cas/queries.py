@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import transaction
 from django.db.models import Model, QuerySet
 
 Key = TypeVar("Key", str, int)
 Row = TypeVar("Row", bound=Model)
+P = ParamSpec("P")
+R = TypeVar("R")
+_TRIES = 5
 _MOST = 500  # SQLite and the planner want lists of bounded length
 
 
@@ -25,3 +31,29 @@ def by_key(rows: QuerySet[Row], page: int = _MOST) -> Iterator[Row]:
     while some := list(rows.filter(pk__gt=last).order_by("pk")[:page]):
         yield from some
         last = some[-1].pk
+
+
+def kept(rows: QuerySet[Row], order: str = "pk") -> QuerySet[Row]:
+    """Those rows, and no collector takes them before the caller's transaction ends.
+
+    PostgreSQL: in one order everywhere, so that two never wait for each other: xorbs before files before objects, and
+    among themselves by key, `hash` and `sha256`.
+    """
+    return rows.select_for_update(no_key=True, of=("self",)).order_by(order)
+
+
+def in_one_go(verb: Callable[P, R]) -> Callable[P, R]:
+    """Runs a verb in a transaction; again if a row that it saw was collected before it could keep it."""
+
+    @wraps(verb)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(_TRIES):
+            try:
+                with transaction.atomic():
+                    return verb(*args, **kwargs)
+            except ObjectDoesNotExist:
+                continue
+        with transaction.atomic():
+            return verb(*args, **kwargs)
+
+    return tried

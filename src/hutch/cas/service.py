@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 from hutch.cas import stores
 from hutch.cas.errors import MissingObjects, PointerSizeMismatch
 from hutch.cas.models import FileLink, FileLock, FileReceipt, LargeObject, ObjectLink, Receipt, Upload
-from hutch.cas.queries import in_pages
+from hutch.cas.queries import in_one_go, in_pages, kept
 from hutch.core import clock
 from hutch.core.permissions import Actor
 from hutch.git.pointers import Pointer
@@ -93,8 +93,9 @@ def remember(actor: Actor, repo_id: int, oids: Iterable[str]) -> None:
         fresh = Receipt.objects.filter(
             repo_id=repo_id, user_id=actor.user_id, renewed_at__gt=clock.now() - _RENEW_AFTER
         ).values("object_id")
-        keys = LargeObject.objects.filter(sha256__in=some).exclude(pk__in=linked).exclude(pk__in=fresh)
-        write_receipts(actor.user_id, repo_id, list(keys.values_list("pk", flat=True)))
+        rows = LargeObject.objects.filter(sha256__in=some).exclude(pk__in=linked).exclude(pk__in=fresh)
+        with transaction.atomic():
+            write_receipts(actor.user_id, repo_id, list(kept(rows, "sha256").values_list("pk", flat=True)))
 
 
 def check(
@@ -115,6 +116,7 @@ def check(
     return sizes
 
 
+@transaction.atomic
 def link(
     actor: Actor, repo_id: int, pointers: Iterable[Pointer], readable: QuerySet[Any] | None = None
 ) -> None:
@@ -123,11 +125,12 @@ def link(
     Raises what `check` raises, and then links nothing.
     """
     sizes = check(actor, repo_id, pointers, readable)
-    for some in in_pages(sizes):
-        # In one order everywhere: two links of the same objects at once shall wait for each other, not for ever.
-        keys = LargeObject.objects.filter(sha256__in=some).order_by("pk").values_list("pk", flat=True)
+    for some in in_pages(sorted(sizes)):
+        rows = dict(kept(LargeObject.objects.filter(sha256__in=some), "sha256").values_list("sha256", "pk"))
+        if gone := set(some) - rows.keys():  # collected since they were checked
+            raise MissingObjects(sorted(gone))
         ObjectLink.objects.bulk_create(
-            [ObjectLink(repo_id=repo_id, object_id=key) for key in keys], ignore_conflicts=True
+            [ObjectLink(repo_id=repo_id, object_id=key) for key in rows.values()], ignore_conflicts=True
         )
 
 
@@ -177,14 +180,19 @@ def receive(user_id: int, repo_id: int, staged: Staged) -> StoredObject:
     """
     key = content_key(SHELF, staged.sha256)
     stores.blobs().put(key, staged)
-    with transaction.atomic():
-        stored = {"storage_key": key, "checked_at": clock.now()}
-        row = LargeObject(sha256=staged.sha256, size_bytes=staged.size, **stored)
-        LargeObject.objects.bulk_create([row], ignore_conflicts=True)
-        LargeObject.objects.filter(sha256=staged.sha256, storage_key="").update(**stored)
-        write_receipts(user_id, repo_id, [LargeObject.objects.only("pk").get(sha256=staged.sha256).pk])
+    _write_object(user_id, repo_id, key, staged)
     faults.point("cas.after_row")
     return StoredObject(staged.sha256, staged.size, key)
+
+
+@in_one_go
+def _write_object(user_id: int, repo_id: int, key: str, staged: Staged) -> None:
+    stored = {"storage_key": key, "checked_at": clock.now()}
+    row = LargeObject(sha256=staged.sha256, size_bytes=staged.size, **stored)
+    LargeObject.objects.bulk_create([row], ignore_conflicts=True)
+    found = kept(LargeObject.objects.only("pk").filter(sha256=staged.sha256)).get()
+    LargeObject.objects.filter(pk=found.pk, storage_key="").update(**stored)
+    write_receipts(user_id, repo_id, [found.pk])
 
 
 def store_bytes(user_id: int, repo_id: int, data: bytes) -> StoredObject:

@@ -17,6 +17,7 @@ from hutch.cas.xet.spans import Spans
 from hutch.core.errors import NotFound
 from hutch.core.permissions import Actor
 from hutch.xet import files, hashes
+from hutch.xet.errors import UnknownXorb
 from hutch.xet.hashes import HASH_BYTES
 from hutch.xet.shard import build_dedupe
 from hutch.xet.xorb import XorbIndex
@@ -30,6 +31,13 @@ _MADE_UP_BYTES = 1 << 16
 
 def answer(actor: Actor, chunk: str) -> bytes:
     """A shard that tells where the chunk stands, and its neighbours. Raises NotFound: also for what is not theirs."""
+    try:
+        return _answer(actor, chunk)
+    except UnknownXorb as error:  # collected while we looked
+        raise NotFound("No xorb has this chunk", field="chunk", value=chunk) from error
+
+
+def _answer(actor: Actor, chunk: str) -> bytes:
     found = _place(actor, chunk)
     if found is None:
         raise NotFound("No xorb has this chunk", field="chunk", value=chunk)
@@ -43,7 +51,7 @@ def answer(actor: Actor, chunk: str) -> bytes:
     blocks = [
         (hashes.from_hex(name), masked(xorbs.index_of(rows[name].id), usable[rows[name].id]))
         for name in names
-        if name in rows and rows[name].id in usable
+        if name in rows and rows[name].id in usable and not rows[name].damaged
     ]
     now = int(time.time())
     return build_dedupe(blocks, os.urandom(HASH_BYTES), now, now + ANSWER_S)

@@ -15,6 +15,7 @@ from django.db.models import F
 from hutch.accounts import actors
 from hutch.cas import signing
 from hutch.cas.models import Epoch, Told, XetFile
+from hutch.cas.queries import kept
 from hutch.cas.xet import rights
 from hutch.core import clock
 from hutch.core.errors import Unauthorized
@@ -40,10 +41,12 @@ def begin_anew(user_ids: Iterable[int]) -> None:
 def note(user_id: int, file_ids: Iterable[int]) -> None:
     """Remembers that a user's client was told where these files lie."""
     moment = clock.now()
-    Told.objects.bulk_create(
-        [Told(user_id=user_id, file_id=key, at=moment) for key in sorted(file_ids)],
-        update_conflicts=True, update_fields=["at"], unique_fields=["user_id", "file"],
-    )  # fmt: skip
+    with transaction.atomic():
+        there = kept(XetFile.objects.filter(pk__in=list(file_ids)), "hash").values_list("pk", flat=True)
+        Told.objects.bulk_create(
+            [Told(user_id=user_id, file_id=key, at=moment) for key in there],
+            update_conflicts=True, update_fields=["at"], unique_fields=["user_id", "file"],
+        )  # fmt: skip
 
 
 def review(user_id: int | None = None) -> list[int]:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hutch.cas.errors import MissingXetFiles
 from hutch.cas.models import FileLink, FileReceipt, LargeObject, ObjectLink, XetFile
-from hutch.cas.queries import in_pages
+from hutch.cas.queries import in_pages, kept
 from hutch.core import clock
 from hutch.core.permissions import Actor
 
@@ -39,6 +39,7 @@ def in_readable(readable: QuerySet[Any], file: str = "pk") -> Q:
     return Q(Exists(direct.filter(Exists(there)))) | Q(Exists(behind.filter(Exists(there))))
 
 
+@transaction.atomic
 def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: QuerySet[Any]) -> dict[str, int]:
     """Makes these files readable in the bucket; their sizes in bytes. Runs in the caller's transaction.
 
@@ -49,11 +50,12 @@ def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Quer
     missing = sorted(set(wanted) - sizes.keys())
     if missing:
         raise MissingXetFiles(missing)
-    for some in in_pages(sizes):
-        # In one order everywhere: two links of the same files at once shall wait for each other, not for ever.
-        keys = XetFile.objects.filter(hash__in=some).order_by("pk").values_list("pk", flat=True)
+    for some in in_pages(sorted(sizes)):
+        rows = dict(kept(XetFile.objects.filter(hash__in=some), "hash").values_list("hash", "pk"))
+        if gone := set(some) - rows.keys():  # collected since they were asked for
+            raise MissingXetFiles(sorted(gone))
         FileLink.objects.bulk_create(
-            [FileLink(repo_id=repo_id, file_id=key) for key in keys], ignore_conflicts=True
+            [FileLink(repo_id=repo_id, file_id=key) for key in rows.values()], ignore_conflicts=True
         )
     return sizes
 
@@ -80,11 +82,12 @@ def remember_files(actor: Actor, repo_id: int, hashes: Iterable[str]) -> None:
         return
     moment = clock.now()
     for some in in_pages(hashes):
-        keys = XetFile.objects.filter(hash__in=some).order_by("pk").values_list("pk", flat=True)
-        FileReceipt.objects.bulk_create(
-            [FileReceipt(user_id=actor.user_id, repo_id=repo_id, file_id=key, renewed_at=moment) for key in keys],
-            update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
-        )  # fmt: skip
+        with transaction.atomic():
+            keys = kept(XetFile.objects.filter(hash__in=some), "hash").values_list("pk", flat=True)
+            FileReceipt.objects.bulk_create(
+                [FileReceipt(user_id=actor.user_id, repo_id=repo_id, file_id=key, renewed_at=moment) for key in keys],
+                update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
+            )  # fmt: skip
 
 
 def linked_files(repo_id: int, hashes: Iterable[str]) -> dict[str, int]:

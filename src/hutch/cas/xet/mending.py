@@ -6,11 +6,12 @@ Nothing is put in place that was not hashed before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
 from hutch.cas import hashing, stores
+from hutch.cas.dying import SETTLING
 from hutch.cas.models import DedupeChunk, FileXorb, LargeObject, XetFile, Xorb
 from hutch.cas.problems import Problem
 from hutch.cas.xet import copies, epochs, scrubbing, spans, storing
@@ -21,9 +22,6 @@ from hutch.core.errors import HutchError
 from hutch.storage import faults
 from hutch.xet import files, hashes
 from hutch.xet.xorb import XorbIndex
-
-SETTLING = timedelta(minutes=5)
-"""A blob this young may belong to an upload whose row is still to come."""
 
 faults.declare("cas.after_damage_marked")
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from hutch.cas.errors import ChecksumRefused, QuotaRefused, XorbsRefused
-from hutch.cas.models import FileReceipt, FileXorb, LargeObject, XetFile
+from hutch.cas.models import FileReceipt, FileXorb, LargeObject, XetFile, Xorb
+from hutch.cas.queries import in_one_go, in_pages, kept
 from hutch.cas.service import write_receipts
 from hutch.cas.xet import epochs, rights, spans, storing, xorbs
 from hutch.cas.xet.spans import Spans
@@ -22,6 +21,7 @@ from hutch.core import clock
 from hutch.core.permissions import Actor
 from hutch.storage import faults
 from hutch.xet import files, hashes
+from hutch.xet.errors import UnknownXorb
 from hutch.xet.shard import FileEntry, Shard
 from hutch.xet.xorb import XorbIndex
 
@@ -49,12 +49,12 @@ def examine(actor: Actor, token: CasToken, shard: Shard) -> Examined:
     known = _Known(actor, shard)
     try:
         known.check_rights(shard)
+        for described in shard.xorbs:
+            files.check_xorb(described, known.index_of(described.hash))
+        sizes = [files.check_file(entry, known.index_of) for entry in shard.files]
     except XorbsRefused:
         epochs.begin_anew([token.user_id])
         raise
-    for described in shard.xorbs:
-        files.check_xorb(described, known.index_of(described.hash))
-    sizes = [files.check_file(entry, known.index_of) for entry in shard.files]
     if token.room_bytes != NO_LIMIT and sum(sizes) > token.room_bytes:
         raise QuotaRefused(sum(sizes), token.room_bytes)
     unproven = [place for place, entry in enumerate(shard.files) if not _is_proven(actor, entry)]
@@ -70,13 +70,27 @@ def check_sha256(entry: FileEntry, found: str) -> None:
 def admit(token: CasToken, examined: Examined) -> int:
     """Takes in the files of a shard, for the token's repository, once each SHA-256 is proven; how many.
 
-    Durable on return, all or none; safe to repeat.
+    Durable on return, all or none; safe to repeat. Raises XorbsRefused if a xorb was collected since it was examined.
     """
-    with transaction.atomic():
-        for entry, size in zip(examined.files, examined.sizes, strict=True):
-            _write(token, entry, size, examined.known)
+    try:
+        _admit(token, examined)
+    except XorbsRefused:
+        epochs.begin_anew([token.user_id])
+        raise
     faults.point("cas.after_shard_rows")
     return len(examined.files)
+
+
+@in_one_go
+def _admit(token: CasToken, examined: Examined) -> None:
+    examined.known.keep(examined.files)
+    in_order = sorted(zip(examined.files, examined.sizes, strict=True), key=lambda pair: pair[0].hash)
+    written = [
+        (_write(token, entry, size, examined.known), entry.sha256 or "", size) for entry, size in in_order
+    ]
+    for key, sha256, size in sorted(written, key=lambda row: row[1]):
+        if sha256:
+            _write_object(token, key, sha256, size)
 
 
 def _is_proven(actor: Actor, entry: FileEntry) -> bool:
@@ -118,10 +132,23 @@ class _Known:
         if refused:
             raise XorbsRefused(sorted(hashes.to_hex(name) for name in refused))
 
+    def keep(self, entries: list[FileEntry]) -> None:
+        """Keeps those that these files use, until the caller's transaction ends. Raises XorbsRefused if one is gone."""
+        named = {self.rows[term.xorb].id: term.xorb for entry in entries for term in entry.terms}
+        there: set[int] = set()
+        for some in in_pages(sorted(named)):
+            rows = kept(Xorb.objects.filter(pk__in=some, damaged=False))
+            there.update(rows.values_list("pk", flat=True))
+        if gone := named.keys() - there:
+            raise XorbsRefused(sorted(hashes.to_hex(named[key]) for key in gone))
+
     def index_of(self, name: bytes) -> XorbIndex:
-        """The chunk table of one of them; a few are kept."""
+        """The chunk table of one of them; a few are kept. Raises XorbsRefused if it was collected meanwhile."""
         if name not in self._indexes:
-            self._indexes[name] = xorbs.index_of(self.rows[name].id)
+            try:
+                self._indexes[name] = xorbs.index_of(self.rows[name].id)
+            except UnknownXorb as error:
+                raise XorbsRefused([hashes.to_hex(name)]) from error
             if len(self._indexes) > _KEPT_INDEXES:
                 self._indexes.popitem(last=False)
         return self._indexes[name]
@@ -131,11 +158,12 @@ class _Known:
         return row is not None and spans.covers(self._usable.get(row.id, []), start, end)
 
 
-def _write(token: CasToken, entry: FileEntry, size: int, known: _Known) -> None:
+def _write(token: CasToken, entry: FileEntry, size: int, known: _Known) -> int:
+    """A file's rows; its key."""
     moment, name = clock.now(), hashes.to_hex(entry.hash)
     row = XetFile(hash=name, size_bytes=size, terms=files.pack_terms(entry.terms), touched_at=moment)
     XetFile.objects.bulk_create([row], ignore_conflicts=True)
-    stored = XetFile.objects.defer("terms").get(hash=name)
+    stored = kept(XetFile.objects.defer("terms")).get(hash=name)
     XetFile.objects.filter(pk=stored.pk).update(touched_at=moment)
     if stored.uses.filter(xorb__damaged=True).exists():
         stored.uses.all().delete()
@@ -146,8 +174,7 @@ def _write(token: CasToken, entry: FileEntry, size: int, known: _Known) -> None:
         [FileReceipt(user_id=token.user_id, repo_id=token.repo_id, file_id=stored.pk, renewed_at=moment)],
         update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
     )  # fmt: skip
-    if entry.sha256 is not None:
-        _write_object(token, stored.pk, entry.sha256, size)
+    return stored.pk
 
 
 def _write_uses(file_id: int, entry: FileEntry, known: _Known) -> None:
@@ -173,6 +200,6 @@ def _write_object(token: CasToken, file_id: int, sha256: str, size: int) -> None
         [LargeObject(sha256=sha256, size_bytes=size, storage_key="", xet_file_id=file_id)],
         ignore_conflicts=True,
     )
-    LargeObject.objects.filter(sha256=sha256, xet_file__isnull=True).update(xet_file_id=file_id)
-    key = LargeObject.objects.values_list("pk", flat=True).get(sha256=sha256)
+    key = kept(LargeObject.objects.filter(sha256=sha256)).values_list("pk", flat=True).get()
+    LargeObject.objects.filter(pk=key, xet_file__isnull=True).update(xet_file_id=file_id)
     write_receipts(token.user_id, token.repo_id, [key])

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from hutch.cas import stores
 from hutch.cas.models import DedupeChunk, Xorb, XorbReceipt
+from hutch.cas.queries import in_one_go, kept
 from hutch.cas.xet import rights, spans, xorbs
 from hutch.core import clock
 from hutch.core.permissions import Actor
@@ -95,9 +96,7 @@ def store(staged: Staged, name: str, index: XorbIndex, *, sender: int | None = N
     key = fresh_key(name)
     stores.blobs().put(key, staged)
     faults.point("cas.after_xorb_blob")
-    with transaction.atomic():
-        row, unused_key = _write(name, key, index)
-        _note_sender(row, sender)
+    row, unused_key = _write(name, key, index, sender)
     if unused_key:
         stores.blobs().delete(unused_key)
     return row
@@ -129,7 +128,7 @@ def offer(xorb_id: int, index: XorbIndex) -> None:
 def _renew(name: str, sender: int | None) -> int | None:
     """The row's key, if the xorb is here and whole."""
     with transaction.atomic():
-        row = Xorb.objects.select_for_update().defer("index").filter(hash=name, damaged=False).first()
+        row = kept(Xorb.objects.defer("index").filter(hash=name, damaged=False)).first()
         if row is None or not _is_there(row):
             return None
         Xorb.objects.filter(pk=row.pk).update(touched_at=clock.now())
@@ -137,11 +136,13 @@ def _renew(name: str, sender: int | None) -> int | None:
         return row.pk
 
 
-def _write(name: str, key: str, index: XorbIndex) -> tuple[int, str]:
+@in_one_go
+def _write(name: str, key: str, index: XorbIndex, sender: int | None) -> tuple[int, str]:
     """Has the row tell of this blob, unless it tells of another that is whole: its key, and that of the other blob."""
     fresh = columns(key, index, clock.now())
     Xorb.objects.bulk_create([Xorb(hash=name, **fresh)], ignore_conflicts=True)
-    row = Xorb.objects.select_for_update().defer("index").get(hash=name)
+    row = kept(Xorb.objects.defer("index")).get(hash=name)
+    _note_sender(row.pk, sender)
     unused_key = ""
     if row.storage_key != key:
         if not row.damaged and _is_there(row):

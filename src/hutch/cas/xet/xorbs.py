@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from hutch.cas.models import Xorb
 from hutch.cas.queries import in_pages
 from hutch.core import clock
 from hutch.storage.errors import BlobNotFound
 from hutch.storage.keys import check_key, content_key
+from hutch.xet.errors import UnknownXorb
 from hutch.xet.xorb import XorbIndex
 
 SHELF = "xorbs"
@@ -58,13 +60,20 @@ def tables(names: Iterable[str]) -> dict[str, Table]:
 
 
 def index_of(key: int) -> XorbIndex:
-    """The chunk table of a xorb, by its row's key."""
-    return XorbIndex.unpack(bytes(Xorb.objects.values_list("index", flat=True).get(pk=key)))
+    """The chunk table of a xorb, by its row's key. Raises UnknownXorb if it was collected."""
+    return XorbIndex.unpack(bytes(_column(key, "index")))
 
 
 def name_of(key: int) -> str:
-    """The hash of a xorb, by its row's key."""
-    return Xorb.objects.values_list("hash", flat=True).get(pk=key)
+    """The hash of a xorb, by its row's key. Raises UnknownXorb if it was collected."""
+    return str(_column(key, "hash"))
+
+
+def _column(key: int, name: str) -> Any:
+    value = Xorb.objects.filter(pk=key).values_list(name, flat=True).first()
+    if value is None:
+        raise UnknownXorb("This xorb is gone", field="xorb")
+    return value
 
 
 def touch(keys: Iterable[int]) -> None:
