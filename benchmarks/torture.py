@@ -29,6 +29,7 @@ os.environ |= {
     "HF_XET_CLIENT_RETRY_BASE_DELAY": "100ms",
 }
 
+from benchmarks.bucket_writers import ByBucket
 from benchmarks.client_writers import ByHub, ByPush, Refs, Repos, prepare
 from benchmarks.ledger import Ledger
 from benchmarks.verdict import Verdict
@@ -44,6 +45,7 @@ FAULTS = (
     "storage.before_write", "storage.before_sync", "storage.before_rename", "storage.after_rename",
     "storage.after_put", "cas.after_row", "cas.after_xorb_blob", "cas.after_xorb_row", "cas.after_shard_rows",
     "repos.after_intent", "repos.after_migrate", "repos.after_ref", "repos.after_folder", "repos.after_row_gone",
+    "buckets.before_commit", "buckets.after_commit",
 )  # fmt: skip
 FAULT_SHARE = 0.4
 FAULT_LIMIT_S = 6.0
@@ -92,6 +94,7 @@ class Torture:
             Repos(self.run, beta, "main", seed + 10),
             ByXet(self.run, alpha, "xet", seed + 11),
             ByXorbs(self.run, beta, "xorbs", seed + 12),
+            ByBucket(self.run, f"{USER}/bucket", seed + 13),
         ]
         for writer in found:
             writer.start()

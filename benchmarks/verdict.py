@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pygit2
 
+from benchmarks.bucket_writers import bucket_problems
 from benchmarks.client_writers import mirror
 from benchmarks.ledger import File, Write
 from benchmarks.writers import Run
@@ -37,6 +38,7 @@ class Verdict:
     def problems(self, *, downloads: int = _DOWNLOADS) -> list[str]:
         """Everything that is not as it must be."""
         found = [*self._fsck(), *self._repos(), *self._uploads(), *self._objects()]
+        found += bucket_problems(self.run.ledger, self.http)
         by_repo: dict[str, list[Write]] = defaultdict(list)
         for write in self.run.ledger.of("commit", "ref"):
             by_repo[write.repo].append(write)

@@ -19,28 +19,31 @@ from benchmarks.torture import Torture
 import pygit2
 
 torture = Torture(Path(sys.argv[1]), 11, sys.argv[2])
-def xorbs():
-    return [write.oid for write in torture.run.ledger.of("xorb") if write.state == "acked"]
+ledger, blobs = torture.run.ledger, torture.hub.data / "storage" / "blobs"
 
-torture.kill()
-while sys.argv[3] == "xorb" and not xorbs() and torture.tally.kills < 5:
+def acked(kind):
+    return [write for write in ledger.of(kind) if write.state == "acked"]
+
+def losable():
+    if sys.argv[3] == "branch":
+        return [write for write in acked("commit") if write.branch == "commits"]
+    if sys.argv[3] == "xorb":
+        return [path for write in acked("xorb") for path in blobs.rglob(write.oid + "*")]
+    oids = [file.sha256 for write in acked("commit") for file in write.files.values() if file.is_large]
+    paths = [blobs / "lfs" / oid[:2] / oid[2:4] / oid for oid in oids]
+    return [path for path in paths if path.exists()]  # the others came by Xet
+
+while not losable() and torture.tally.kills < 8:
     torture.kill()
 assert torture.problems == [], torture.problems
-acked = [write for write in torture.run.ledger.of("commit") if write.state == "acked"]
-blobs = torture.hub.data / "storage" / "blobs"
-if sys.argv[3] == "blob":
-    oids = [file.sha256 for write in acked for file in write.files.values() if file.is_large]
-    paths = [blobs / "lfs" / oid[:2] / oid[2:4] / oid for oid in oids]
-    # the youngest, which has not been downloaded yet
-    [path for path in paths if path.exists()][-1].unlink()
-elif sys.argv[3] == "xorb":
-    next(blobs.rglob(xorbs()[-1] + "*")).unlink()
-else:
-    write = next(write for write in acked if write.branch == "commits")
+if sys.argv[3] == "branch":
+    write = losable()[0]
     for folder in (torture.hub.data / "git").glob("??/*.git"):
         git = pygit2.Repository(str(folder))
         if write.answer in git:
             git.references["refs/heads/commits"].set_target(git.walk(write.answer).__next__().parents[0].id)
+else:
+    losable()[-1].unlink()  # the youngest, which has not been downloaded yet
 for problem in torture.verdict.problems():
     print(problem)
 torture.run.gate.end()
