@@ -102,5 +102,8 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     "form_role": lambda w: _form(do="role", username="rita", role="read"),
     "form_team": lambda w: _form(do="create", name=f"team {w['n']}"),
     "form_user": lambda w: _form(do="create", name=f"user{w['n']}", email="", full_name=""),
+    # what changes nothing: another name would be missed by all the other rows
+    "form_rename": lambda w: _form(new_name="not--one"),
+    "form_typed": lambda w: _form(typed="not it"),
     "form_device": lambda w: _form(user_code="BCDF-GHJK"),
 }

@@ -77,6 +77,20 @@ def test_token_is_imported_revoked_and_listed(hub: Hub) -> None:
     assert [row["name"] for row in hub.cli_json("token", "list", "ann")["tokens"]] == ["b"]
 
 
+def test_accounts_and_organizations_are_renamed_and_deleted(hub: Hub) -> None:
+    hub.cli("user", "create", "ann")
+    hub.cli("org", "create", "acme", "--member", "ann:admin")
+    assert hub.cli_json("user", "rename", "ANN", "anna") == {"name": "anna", "oldName": "ann"}
+    assert hub.cli("org", "rename", "acme", "labs") == "labs"
+    assert "labs" in hub.run("user", "delete", "anna").stderr  # its last admin
+    assert hub.cli("org", "delete", "labs") == "labs"
+    assert hub.cli("user", "delete", "anna") == "anna"
+    assert hub.cli_json("user", "list") == {"users": []}
+    for words in (("user", "rename", "anna", "ann"), ("user", "delete", "anna"), ("org", "delete", "labs")):
+        done = hub.run(*words)
+        assert (done.returncode != 0, done.stdout, "Traceback" in done.stderr) == (True, "", False)
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "sentence"),
     [

@@ -104,6 +104,35 @@ class OrganizationChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationDeleted(Event):
+    """An organisation is gone; it held nothing any more."""
+
+    organization_id: int = doc("key of the organisation")
+    name: str = doc("name that it had")
+    by_user_id: int | None = doc("who did it; None for the command line")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDeleted(Event):
+    """An account is gone; it held nothing any more."""
+
+    user_id: int = doc("key of the user")
+    username: str = doc("name that it had")
+    by_user_id: int | None = doc("who did it; None for the command line")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceRenamed(Event):
+    """A user or an organisation has another name; each of its repositories tells of its move beside this."""
+
+    namespace_id: int = doc("key of the name")
+    old_name: str = doc("name that it had")
+    name: str = doc("name that it has now")
+    is_organization: bool = doc("whether an organisation holds it")
+    by_user_id: int | None = doc("who did it; None for the command line")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleChanged(Event):
     """Somebody got a role in an organisation, as a new member or instead of another role."""
 

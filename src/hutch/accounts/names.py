@@ -66,6 +66,12 @@ def claim(name: str, *, is_organization: bool, by_admin: bool) -> Namespace:
     return Namespace.objects.create(name=name, is_organization=is_organization)
 
 
+def hold(namespace_id: int, name: str) -> None:
+    """Keeps a name with its holder until the caller's transaction ends. Raises Conflict if it has just changed."""
+    if not Namespace.objects.select_for_update().filter(pk=namespace_id, name=name).first():
+        raise Conflict(f"{name!r} has just changed its name: try again", field="namespace", value=name)
+
+
 def is_taken(name: str) -> bool:
     """Whether a user or an organisation has this name in any case, or another room has given it out."""
     return Namespace.objects.filter(lower_name=name.lower()).exists() or any(has(name) for has in occupied)

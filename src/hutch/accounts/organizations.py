@@ -124,7 +124,7 @@ def remove_member(actor: Actor, organization_name: str, username: str) -> None:
             raise NotFound(
                 f"{username!r} is not a member of {organization_name!r}", field="username", value=username
             )
-        _keep_an_admin(organization, user)
+        keep_an_admin(organization, user)
         membership.delete()
         for team in Team.objects.filter(organization=organization, members=user):
             team.members.remove(user)
@@ -162,7 +162,7 @@ def join(organization: Organization, user: User, role: Role, *, by: Actor) -> Me
 
 def _put(actor: Actor, organization: Organization, user: User, role: Role) -> Membership:
     if role < Role.ADMIN:
-        _keep_an_admin(organization, user)
+        keep_an_admin(organization, user)
     membership, _ = Membership.objects.update_or_create(
         organization=organization, user=user, defaults={"role": role.value}
     )
@@ -175,7 +175,8 @@ def _put(actor: Actor, organization: Organization, user: User, role: Role) -> Me
     return membership
 
 
-def _keep_an_admin(organization: Organization, user: User) -> None:
+def keep_an_admin(organization: Organization, user: User) -> None:
+    """Inside a transaction, before a user is no admin any more: raises Forbidden for the last one."""
     # locks the organisation's row on PostgreSQL, so that two admins cannot demote each other at once
     Organization.objects.select_for_update().get(pk=organization.pk)
     admins = set(

@@ -7,13 +7,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from hutch.accounts import forms, invitations, users
+from hutch.accounts import forms, invitations, renaming, users
 from hutch.accounts.api import actor_of, base_url
 from hutch.accounts.entrance import page, signed_in
 from hutch.accounts.models import User
+from hutch.accounts.pages_naming import require_typed
 from hutch.accounts.pages_orgs import mail_link
 from hutch.accounts.permissions import HUB
-from hutch.core.errors import BadRequest, Forbidden, NotFound
+from hutch.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from hutch.core.permissions import Actor, require
 from hutch.settings import current
 
@@ -40,7 +41,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
         case "":
             pass
         case what:
-            _change(request, actor, what, request.POST.get("username", ""))
+            _change(request, actor, what, request.POST.get("username", ""), request.POST.get("value", ""))
             return redirect("admin_users")
     text = request.GET.get("q", "").strip()
     found = User.objects.filter(username__icontains=text) if text else User.objects.all()
@@ -72,18 +73,24 @@ def _password_link(request: HttpRequest, actor: Actor, username: str) -> dict[st
     return {"url": url, "what": f"The link by which {username} sets a password; it is good once, for 3 days."}
 
 
-def _change(request: HttpRequest, actor: Actor, what: str, username: str) -> None:
+def _change(request: HttpRequest, actor: Actor, what: str, username: str, value: str) -> None:
+    def delete() -> None:
+        require_typed(value.strip(), username)
+        renaming.delete_user(actor, username)
+
     verbs = {
         "disable": lambda: users.disable_user(actor, username),
         "enable": lambda: users.enable_user(actor, username),
         "promote": lambda: users.set_admin(actor, username, True),
         "demote": lambda: users.set_admin(actor, username, False),
         "reset-mfa": lambda: users.reset_second_factors(actor, username),
+        "rename": lambda: renaming.rename(actor, users.user_by_name(username).username, value.strip()),
+        "delete": delete,
     }
     try:
         if what not in verbs:
             raise BadRequest(f"There is nothing called {what!r} to do", field="do", value=what)
         verbs[what]()
         messages.success(request, f"Done for {username}.")
-    except (BadRequest, Forbidden, NotFound) as error:
+    except (BadRequest, Conflict, Forbidden, NotFound) as error:
         messages.error(request, error.message)

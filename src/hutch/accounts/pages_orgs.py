@@ -39,7 +39,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
 def profile(request: HttpRequest, name: str) -> HttpResponseBase:
     """What the organisation's page shows."""
     actor = actor_of(request)
-    card = _administered(actor, name)
+    card = administered(actor, name)
     row = Organization.objects.get(pk=card.holder_id)
     initial = {"full_name": row.full_name, "bio": row.bio, "members_are_public": row.members_are_public}
     form = forms.OrganizationProfile(request.POST or None, initial=initial)
@@ -57,7 +57,7 @@ def profile(request: HttpRequest, name: str) -> HttpResponseBase:
 def picture(request: HttpRequest, name: str) -> HttpResponseBase:
     """Another picture, or the drawn one again."""
     actor = actor_of(request)
-    card = _administered(actor, name)
+    card = administered(actor, name)
     if "remove" in request.POST:
         avatars.set_avatar(actor, card.name, b"")
         return redirect("organization_profile", name=card.name)
@@ -172,7 +172,8 @@ def _show(request: HttpRequest, form: django_forms.Form) -> None:
         messages.error(request, str(error))
 
 
-def _administered(actor: Actor, name: str) -> NamespaceCard:
+def administered(actor: Actor, name: str) -> NamespaceCard:
+    """An organisation that the actor administers; refuses others."""
     card = profiles.require_organization(actor, name)
     require(actor, "org.admin", card.thing, see="namespace.view")
     return card

@@ -11,7 +11,7 @@ from allauth.usersessions import views as sessions
 from django.urls import URLPattern, path, re_path
 from django.views.generic import RedirectView
 
-from hutch.accounts import oauth_api, pages_admin, pages_entry, pages_orgs, pages_settings
+from hutch.accounts import oauth_api, pages_admin, pages_entry, pages_naming, pages_orgs, pages_settings
 from hutch.accounts.pages_entry import after_reauthentication as again
 
 _OAUTH = [
@@ -57,6 +57,7 @@ _SETTINGS = [
     path("settings/profile", pages_settings.profile, name="settings_profile"),
     path("settings/profile/picture", pages_settings.picture, name="settings_picture"),
     path("settings/account", pages_settings.account, name="settings_account"),
+    path("settings/account/name", pages_naming.rename_account, name="settings_rename"),
     path("settings/tokens", pages_settings.access_tokens, name="settings_tokens"),
     path("settings/tokens/<int:token_id>/revoke", pages_settings.revoke_token, name="settings_token_revoke"),
     path("settings/email", account.email, name="account_email"),
@@ -87,6 +88,14 @@ _ORGANIZATIONS = [
     ),
     path("organizations/<seg:name>/settings/profile", pages_orgs.profile, name="organization_profile"),
     path("organizations/<seg:name>/settings/picture", pages_orgs.picture, name="organization_picture"),
+    path(
+        "organizations/<seg:name>/settings/name", pages_naming.rename_organization, name="organization_rename"
+    ),
+    path(
+        "organizations/<seg:name>/settings/delete",
+        pages_naming.delete_organization,
+        name="organization_delete",
+    ),
     path("organizations/<seg:name>/settings/members", pages_orgs.members, name="organization_members"),
     path("organizations/<seg:name>/settings/teams", pages_orgs.team_page, name="organization_teams"),
 ]

@@ -121,7 +121,7 @@ def disable_user(actor: Actor, username: str) -> User:
         user = user_by_name(username)
         if user.pk == actor.user_id:
             raise Forbidden("You cannot disable your own account", field="username", value=username)
-        _keep_an_admin(user)
+        keep_an_admin(user)
         user.is_active = False
         user.save(update_fields=["is_active"])
         AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=clock.now())
@@ -146,7 +146,7 @@ def set_admin(actor: Actor, username: str, is_admin: bool) -> User:
     with transaction.atomic():
         user = user_by_name(username)
         if not is_admin:
-            _keep_an_admin(user)
+            keep_an_admin(user)
         user.is_staff = is_admin
         user.save(update_fields=["is_staff"])
         emit(UserChanged(user_id=user.pk, username=user.username, by_user_id=actor.user_id or None))
@@ -204,7 +204,8 @@ def set_checked_password(user: User, password: str) -> None:
     user.set_password(password)
 
 
-def _keep_an_admin(user: User) -> None:
+def keep_an_admin(user: User) -> None:
+    """Inside a transaction, before a user administers no more: raises Forbidden for the last who does."""
     # locks all of them on PostgreSQL, so that two cannot end each other at once
     admins = User.objects.select_for_update().filter(is_staff=True, is_active=True).order_by("pk")
     if [row.pk for row in admins] == [user.pk]:

@@ -40,6 +40,30 @@ def create(name: str, full_name: str, members: tuple[str, ...]) -> dict[str, Any
     }
 
 
+@org.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+@shared
+def rename(name: str, new_name: str) -> dict[str, Any]:
+    """Give an organization another name; its repositories move along, and their old addresses lead to the new ones."""
+    from hutch.accounts import actors, organizations, renaming
+
+    found = organizations.organization_by_name(name).namespace.name
+    now = renaming.rename(actors.operator(), found, new_name)
+    return {"name": now, "oldName": found, "text": now}
+
+
+@org.command("delete")
+@click.argument("name")
+@shared
+def delete(name: str) -> dict[str, Any]:
+    """Delete an organization for good; it must hold no repository any more."""
+    from hutch.accounts import actors, renaming
+
+    renaming.delete_organization(actors.operator(), name)
+    return {"name": name, "text": name}
+
+
 def _member(text: str) -> tuple[str, Role]:
     from hutch.accounts.organizations import role_of
 

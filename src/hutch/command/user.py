@@ -62,6 +62,30 @@ def enable(name: str) -> dict[str, Any]:
     return {**_shape(found), "text": found.username}
 
 
+@user.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+@shared
+def rename(name: str, new_name: str) -> dict[str, Any]:
+    """Give an account another name; its repositories move along, and their old addresses lead to the new ones."""
+    from hutch.accounts import actors, renaming, users
+
+    found = users.user_by_name(name).username
+    now = renaming.rename(actors.operator(), found, new_name)
+    return {"name": now, "oldName": found, "text": now}
+
+
+@user.command("delete")
+@click.argument("name")
+@shared
+def delete(name: str) -> dict[str, Any]:
+    """Delete an account for good; it must hold no repository any more."""
+    from hutch.accounts import actors, renaming
+
+    renaming.delete_user(actors.operator(), name)
+    return {"name": name, "text": name}
+
+
 @user.command("passwd")
 @click.argument("name")
 @click.option(

@@ -22,14 +22,18 @@ class ReposConfig(AppConfig):
         """Tells accounts what is theirs here, and has the start settle what a crash left."""
         from hutch.accounts.names import occupied
         from hutch.accounts.profiles import counters
+        from hutch.accounts.renaming import followers, holdings
         from hutch.cas.xet.rights import readable
         from hutch.repos.names import is_one_segment_name
         from hutch.repos.reading.listing import counts
+        from hutch.repos.service import follow_namespace, held_by
         from hutch.repos.visibility import readable_by
 
         readable.append(readable_by)
         occupied.append(is_one_segment_name)
         counters.append(counts)
+        holdings.append(held_by)
+        followers.append(follow_namespace)
         boot.on_start += [_settle, _begin_counting]
         boot.on_stop.append(_end_counting)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
+from hutch.accounts import names as account_names
 from hutch.accounts import teams
 from hutch.accounts.permissions import NamespaceThing
 from hutch.cas import service as cas
@@ -104,6 +105,17 @@ def _checked(actor: Actor, wanted: NewRepo) -> NamespaceThing | None:
     return place
 
 
+def follow_namespace(actor: Actor, namespace_id: int, old: str, new: str) -> None:
+    """Moves all of a namespace along to its new name, in the caller's transaction; old addresses lead to the new."""
+    for row in Repo.objects.select_for_update().filter(namespace_id=namespace_id).order_by("pk"):
+        _put_name(actor, row, f"{new}/{row.name}")
+
+
+def held_by(namespace_id: int) -> int:
+    """How many repositories there are in a namespace, whoever may see them."""
+    return Repo.objects.filter(namespace_id=namespace_id).count()
+
+
 def delete_repo(actor: Actor, repo: RepoRow) -> None:
     """Removes a repository for good: row and links, then the folder. Large objects go with the next collection."""
     require(actor, "repo.admin", repo)
@@ -134,31 +146,37 @@ def move_repo(actor: Actor, repo: RepoRow, to_name: str) -> RepoRow:
     full_name = f"{place.name}/{name}" if place else name
     try:
         with transaction.atomic():
+            _hold(place.namespace_id if place else None, full_name)
             row = Repo.objects.select_for_update().filter(pk=repo.id).first()
             if row is None:
                 raise RepoNotFound()
-            old_name, old_lower = row.full_name, row.lower_full_name
             other_namespace = row.namespace_id != (place.namespace_id if place else None)
             row.namespace_id, row.name = place.namespace_id if place else None, name
-            row.full_name, row.lower_full_name = full_name, full_name.lower()
-            row.save(update_fields=["namespace", "name", "full_name", "lower_full_name"])
-            RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
-            if old_lower != row.lower_full_name:
-                RepoRedirect.objects.create(type=row.type, lower_full_name=old_lower, repo=row)
+            _put_name(actor, row, full_name)
             if other_namespace:
                 teams.forget_repo(row.pk)  # roles that the old namespace gave out end with it
                 accounting.check_quota(row.namespace_id)
-            moved = RepoMoved(
-                repo_id=row.pk,
-                type=row.type,
-                old_name=old_name,
-                full_name=full_name,
-                by_user_id=actor.user_id,
-            )
-            emit(moved, actor=actor)
     except IntegrityError as taken:
         raise Conflict(f"The name {full_name!r} is taken", field="toRepo", value=to_name) from taken
     return repo_by_id(repo.id)
+
+
+def _put_name(actor: Actor, row: Repo, full_name: str) -> None:
+    old_name, old_lower = row.full_name, row.lower_full_name
+    row.full_name, row.lower_full_name = full_name, full_name.lower()
+    row.save(update_fields=["namespace", "name", "full_name", "lower_full_name"])
+    RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
+    if old_lower != row.lower_full_name:
+        RepoRedirect.objects.create(type=row.type, lower_full_name=old_lower, repo=row)
+    moved = RepoMoved(
+        repo_id=row.pk, type=row.type, old_name=old_name, full_name=full_name, by_user_id=actor.user_id
+    )
+    emit(moved, actor=actor)
+
+
+def _hold(namespace_id: int | None, full_name: str) -> None:
+    if namespace_id is not None:
+        account_names.hold(namespace_id, full_name.partition("/")[0])
 
 
 def _place(actor: Actor, type_: str, namespace: str | None, name: str) -> NamespaceThing | None:
@@ -215,6 +233,7 @@ def _insert(
 ) -> None:
     try:
         with transaction.atomic():
+            _hold(row.namespace_id, row.full_name)
             # a new repository takes the name over from whoever moved away
             RepoRedirect.objects.filter(type=row.type, lower_full_name=row.lower_full_name).delete()
             row.save(force_insert=True)
