@@ -68,7 +68,8 @@ def _compress(out: BinaryIO, header: bytes, pieces: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-# Again if a repack beside us has removed the still empty folder between its making and its filling.
+# Again if a repack beside us has removed the still empty folder between its making and its filling, or between mkdir's
+# finding it there and its look at what it is.
 def _place(draft: Path, objects: Path, oid: str) -> None:
     folder = objects / oid[:2]
     for attempt in range(_ATTEMPTS):
@@ -76,7 +77,7 @@ def _place(draft: Path, objects: Path, oid: str) -> None:
             folder.mkdir(exist_ok=True)
             draft.rename(folder / oid[2:])
             fsync_folder(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
             if attempt == _ATTEMPTS - 1:
                 raise
         else:
