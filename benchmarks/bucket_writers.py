@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import httpx
+from huggingface_hub.errors import BucketBatchError
 
 from benchmarks.client_writers import ByHub
 from benchmarks.ledger import Ledger, Write, file_of
@@ -26,22 +27,27 @@ class ByBucket(ByHub):
     def step(self) -> None:
         """Sends one batch."""
         contents = {self.path("bin"): self.bytes(600_000), self.path("log"): self.bytes(3_000)}
-        deleted = [self.path("bin")] if self.dice.random() < 0.2 else []
+        there = sorted(self._there() - contents.keys())
+        deleted = [self.dice.choice(there)] if there and self.dice.random() < 0.2 else []
         files = {path: file_of(content, is_large=True) for path, content in contents.items()}
-        write = self.ledger.plan(
-            "bucket", repo=self.repo, files=files | {path: _GONE for path in deleted if path not in files}
-        )
+        write = self.ledger.plan("bucket", repo=self.repo, files=files | dict.fromkeys(deleted, _GONE))
 
         def make() -> str:
+            added = [(content, path) for path, content in contents.items()]
             with self.gate.sending():
-                self.api.batch_bucket_files(
-                    self.repo,
-                    add=[(content, path) for path, content in contents.items()],
-                    delete=[path for path in deleted if path not in files],
-                )
+                try:
+                    self.api.batch_bucket_files(self.repo, add=added, delete=deleted)
+                except BucketBatchError as error:
+                    # As when a batch is sent again whose answer a kill had cut off: its deletion finds nothing.
+                    raise RuntimeError(str(error)) from error
             return "there"
 
         self.settle_hub(write, make)
+
+    def _there(self) -> set[str]:
+        """The paths that surely have a file: of those the last batch was acknowledged."""
+        last = {path: write for write in self.ledger.of("bucket") for path in write.files}
+        return {path for path, write in last.items() if write.state == "acked" and write.files[path] != _GONE}
 
 
 def bucket_problems(ledger: Ledger, http: httpx.Client) -> Iterator[str]:
