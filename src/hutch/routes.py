@@ -92,6 +92,7 @@ urlpatterns = [
     path("", include("hutch.buckets.urls")),
     path("", include("hutch.repos.urls")),  # its last addresses fit nearly everything
 ]
+handler400 = "hutch.web.pages.malformed"
 handler404 = "hutch.web.pages.missing"
 handler403 = "hutch.web.pages.refused"
 handler500 = "hutch.web.pages.failed"

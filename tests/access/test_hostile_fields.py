@@ -138,6 +138,27 @@ def test_no_part_of_a_form_with_an_odd_head_breaks_the_server(scene: Scene, name
 
 
 @pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"&".join(b"f%d=1" % number for number in range(1500)), FORM),
+        (
+            b'--edge\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n' * 1500,
+            "multipart/form-data; boundary=edge",
+        ),
+        (b"x", "multipart/form-data"),
+        (b"x", "multipart/form-data; boundary=" + "a" * 300),
+    ],
+    ids=["many fields", "many pieces", "no boundary", "a long boundary"],
+)
+def test_form_that_cannot_be_parsed_is_refused_as_all_else(scene: Scene, body: bytes, kind: str) -> None:
+    for accept in ("*/*", "text/html"):
+        answer = scene.caller("root")("POST", "/settings/profile", body, kind, Accept=accept)
+        assert (answer.status, answer.code) == (400, "BadRequest"), answer.body
+    many = scene.caller("root")("GET", f"/api/models?{'&'.join('a=1' for _ in range(1500))}")
+    assert (many.status, many.code) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
     "value", ['"a\\000b"', '"\\355\\240\\200"', "x", "a" * 5000, "'", '"\\377"', "\xff" * 32]
 )
 def test_odd_session_cookie_is_nobodys(scene: Scene, value: str) -> None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from hutch.accounts import lookup, profiles
 from hutch.accounts.permissions import require_sight
-from hutch.core.errors import Forbidden, HutchError, NotFound, Unauthorized
+from hutch.core.errors import BadRequest, Forbidden, HutchError, NotFound, Unauthorized
 from hutch.core.permissions import Actor
 from hutch.core.wires import error_answer
 from hutch.repos.models import RepoType
@@ -72,6 +72,11 @@ def failed(request: HttpRequest) -> HttpResponse:
     number = request.META["hutch.scope"]["request_id"]
     log.error("%s %s failed (request %s)", request.method, request.path_info, number)
     return _answer(request, HutchError(f"The server failed to answer; its log names this request: {number}"))
+
+
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django cannot parse: too many fields, a form in pieces without an end."""
+    return _answer(request, BadRequest(str(exception)))
 
 
 def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
