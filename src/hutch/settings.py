@@ -93,6 +93,10 @@ class Settings:
         2 * 86400,
         "How long what nobody needs stays, counted from the last time that somebody sent it or was told of it; more than a day.",
     )
+    dedupe: bool = _doc(
+        False,
+        "If on, objects that came by LFS are cut into chunks each night, as `hutch dedupe --all` does, so that what they share is stored once.",
+    )
     scrub_round_s: int = _doc(
         30 * 86400,
         "In how long all stored bytes are read and hashed once, a part each night; 0 leaves that to `hutch fsck`.",

@@ -13,6 +13,7 @@ from hutch.cas.xet import reading
 from hutch.core.errors import HutchError
 from hutch.storage.errors import BlobNotFound
 from hutch.xet import files
+from hutch.xet.files import Term
 
 _READ_BYTES = 1 << 20
 _ROWS = 500
@@ -75,6 +76,14 @@ def check_chunks(row: LargeObject) -> Problem | None:
     assert row.xet_file is not None
     try:
         terms = files.unpack_terms(bytes(row.xet_file.terms))
+    except HutchError as error:
+        return Problem("damaged", row.sha256, "", error.message)
+    return check_terms(row, terms)
+
+
+def check_terms(row: LargeObject, terms: list[Term]) -> Problem | None:
+    """Whether these chunks, put together, are the object."""
+    try:
         size, sha256 = _hash(reading.stream(terms))
     except BlobNotFound as error:
         return Problem("missing", row.sha256, "", f"of its chunks {error.message}")

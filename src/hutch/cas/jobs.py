@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from hutch.cas import cleaning, collecting, rounds
+from hutch.cas import cleaning, collecting, deduping, rounds
 from hutch.core.jobs import JobRun, job
 from hutch.settings import current
 
@@ -30,3 +30,15 @@ def gc(run: JobRun) -> dict[str, int]:
         run.pause()
 
     return collecting.collect(current().gc_grace_s, turn).shape() if current().gc else {}
+
+
+@job("cas.dedupe", lease_s=600)
+def dedupe(run: JobRun, *, repo_id: int | None = None) -> dict[str, object]:
+    """Cuts objects that came by LFS into chunks: of one repository, or of all."""
+    return deduping.dedupe(run.progress, repo_id).shape()
+
+
+@job("cas.dedupe_all", every_s=rounds.NIGHT_S, lease_s=600)
+def dedupe_all(run: JobRun) -> dict[str, object]:
+    """Cuts what came by LFS since last night into chunks, if the setting `dedupe` is on."""
+    return deduping.dedupe(run.progress).shape() if current().dedupe else {}

@@ -1,4 +1,4 @@
-"""`hutch gc`: large objects from the command line."""
+"""`hutch gc`, `hutch dedupe`: large objects from the command line."""
 
 from __future__ import annotations
 
@@ -34,6 +34,60 @@ def gc(dry_run: bool, grace: int | None) -> dict[str, Any]:
     grace_s = current().gc_grace_s if grace is None else grace
     found = collecting.foresee(grace_s) if dry_run else collecting.collect(grace_s, _Turn())
     return {**found.shape(), "dry_run": dry_run, "text": _text(found, "would be " if dry_run else "")}
+
+
+@cli.command()
+@click.argument("repo", required=False)
+@click.option("--all", "of_all", is_flag=True, help="The objects of all repositories.")
+@click.option("--dry-run", is_flag=True, help="Only say how many objects wait.")
+@click.option("--later", is_flag=True, help="Leave it to the server's background jobs.")
+@shared
+def dedupe(repo: str | None, of_all: bool, dry_run: bool, later: bool) -> dict[str, Any]:
+    """Cut the objects of REPO that came by LFS into chunks, so that what they share is stored once.
+
+    REPO is `owner/name` for a model, else `datasets/owner/name` and the like. Blobs go with the next `hutch gc`, once
+    their chunks are older than its grace. Works beside a running server, and may be stopped at any moment.
+    """
+    from hutch.cas import deduping
+
+    if of_all == (repo is not None):
+        raise click.UsageError("name a repository, or say --all")
+    repo_id = None if repo is None else _repo_id(repo)
+    if later:
+        return _enqueued(repo_id)
+    done = deduping.foresee(repo_id) if dry_run else deduping.dedupe(_Progress(), repo_id)
+    would = "wait" if dry_run else f"cut up, {done.stored_bytes} bytes stored for them"
+    lines = [*done.left, f"{done.objects} objects ({done.size_bytes} bytes) {would}"]
+    return {**done.shape(), "dry_run": dry_run, "text": "\n".join(lines)}
+
+
+def _enqueued(repo_id: int | None) -> dict[str, Any]:
+    from hutch.core.jobs import enqueue
+
+    job = enqueue("cas.dedupe", key=str(repo_id or "all"), repo_id=repo_id)
+    return {"job": job, "text": f"job {job}: hutch jobs show {job}"}
+
+
+def _repo_id(name: str) -> int:
+    from hutch.accounts.actors import operator
+    from hutch.repos.lookup import find_repo
+
+    kind, slash, rest = name.partition("/")
+    is_kind = slash and kind in ("models", "datasets", "spaces", "kernels")
+    type_, full_name = (kind.removesuffix("s"), rest) if is_kind else ("model", name)
+    return find_repo(operator(), type_, full_name, "repo.view").id
+
+
+class _Progress:
+    """Says every other second how far the work is."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _TELL_EVERY_S
+
+    def __call__(self, fraction: float, text: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _TELL_EVERY_S
+            click.echo(f"{fraction:.0%}: {text}", err=True)
 
 
 class _Turn:

@@ -10,11 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from hutch.cas.errors import ChecksumRefused, QuotaRefused, XorbsRefused
-from hutch.cas.models import FileReceipt, FileXorb, LargeObject, XetFile, Xorb
-from hutch.cas.queries import in_one_go, in_pages, kept
+from hutch.cas.models import FileReceipt, LargeObject
+from hutch.cas.queries import in_one_go, kept
 from hutch.cas.service import write_receipts
-from hutch.cas.xet import epochs, rights, spans, storing, xorbs
-from hutch.cas.xet.spans import Spans
+from hutch.cas.xet import epochs, registering, rights, spans, xorbs
 from hutch.cas.xet.tokens import NO_LIMIT, CasToken
 from hutch.cas.xet.xorbs import StoredXorb
 from hutch.core import clock
@@ -135,11 +134,7 @@ class _Known:
     def keep(self, entries: list[FileEntry]) -> None:
         """Keeps those that these files use, until the caller's transaction ends. Raises XorbsRefused if one is gone."""
         named = {self.rows[term.xorb].id: term.xorb for entry in entries for term in entry.terms}
-        there: set[int] = set()
-        for some in in_pages(sorted(named)):
-            rows = kept(Xorb.objects.filter(pk__in=some, damaged=False))
-            there.update(rows.values_list("pk", flat=True))
-        if gone := named.keys() - there:
+        if gone := named.keys() - registering.keep_xorbs(named):
             raise XorbsRefused(sorted(hashes.to_hex(named[key]) for key in gone))
 
     def index_of(self, name: bytes) -> XorbIndex:
@@ -159,39 +154,15 @@ class _Known:
 
 
 def _write(token: CasToken, entry: FileEntry, size: int, known: _Known) -> int:
-    """A file's rows; its key."""
-    moment, name = clock.now(), hashes.to_hex(entry.hash)
-    row = XetFile(hash=name, size_bytes=size, terms=files.pack_terms(entry.terms), touched_at=moment)
-    XetFile.objects.bulk_create([row], ignore_conflicts=True)
-    stored = kept(XetFile.objects.defer("terms")).get(hash=name)
-    XetFile.objects.filter(pk=stored.pk).update(touched_at=moment)
-    if stored.uses.filter(xorb__damaged=True).exists():
-        stored.uses.all().delete()
-        XetFile.objects.filter(pk=stored.pk).update(terms=row.terms)
-    if not stored.uses.exists():  # else whoever came first has said where the chunks lie
-        _write_uses(stored.pk, entry, known)
+    """A file's rows and the sender's receipt; its key."""
+    keys = {term.xorb: known.rows[term.xorb].id for term in entry.terms}
+    first = known.index_of(entry.terms[0].xorb).hash(entry.terms[0].start) if entry.terms else b""
+    file = registering.write_file(entry.hash, size, entry.terms, keys, first)
     FileReceipt.objects.bulk_create(
-        [FileReceipt(user_id=token.user_id, repo_id=token.repo_id, file_id=stored.pk, renewed_at=moment)],
+        [FileReceipt(user_id=token.user_id, repo_id=token.repo_id, file_id=file, renewed_at=clock.now())],
         update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
     )  # fmt: skip
-    return stored.pk
-
-
-def _write_uses(file_id: int, entry: FileEntry, known: _Known) -> None:
-    runs: dict[bytes, Spans] = {}
-    for term in entry.terms:
-        runs.setdefault(term.xorb, []).append((term.start, term.end))
-    FileXorb.objects.bulk_create(
-        [
-            FileXorb(file_id=file_id, xorb_id=known.rows[name].id, ranges=spans.to_text(spans.merged(parts)))
-            for name, parts in runs.items()
-        ],
-        ignore_conflicts=True,
-    )
-    if entry.terms:
-        first = entry.terms[0]
-        chunk = known.index_of(first.xorb).hash(first.start)
-        storing.offer_first(known.rows[first.xorb].id, first.start, chunk)
+    return file
 
 
 def _write_object(token: CasToken, file_id: int, sha256: str, size: int) -> None:
