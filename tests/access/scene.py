@@ -26,7 +26,7 @@ _CHILD = Path(__file__).with_name("scene_child.py")
 _numbers = itertools.count(1)
 # Rows that time or a look alone may change.
 _RESTLESS = re.compile(
-    r"django_session|core_|sqlite_sequence|usersessions|accounts_user\.last_login|last_used_at|\.downloads$|download"
+    r"django_session|core_|sqlite_sequence|usersessions|accounts_user\.last_login|last_used_at|\.downloads$|download|cas_usage"
 )
 
 

@@ -9,6 +9,7 @@ from ninja import Router
 
 from hutch.buckets import batch_lines, duplicating, listing, service
 from hutch.buckets.models import BucketFile
+from hutch.cas import usage
 from hutch.cas.xet import tokens
 from hutch.core import clock, paging
 from hutch.core.errors import BadRequest, NotOffered, RepoNotFound
@@ -108,7 +109,10 @@ def create_bucket(request: HttpRequest, namespace: str, name: str, body: NewBuck
 @router.get("/api/buckets/{seg:namespace}/{seg:name}", summary="A bucket: its size and number of files")
 def bucket_info(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     actor = actor_of(request)
-    return answer(_bucket_shape(listing.info(actor, _found(actor, namespace, name, "repo.view"))))
+    repo = _found(actor, namespace, name, "repo.view")
+    measured = usage.of(repo.id)
+    more = {"dedupedStorage": measured.stored_bytes} if measured else {}
+    return answer(_bucket_shape(listing.info(actor, repo)) | more)
 
 
 @router.delete("/api/buckets/{seg:namespace}/{seg:name}", summary="Delete a bucket for good")

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from hutch.buckets import listing
 from hutch.buckets.models import BucketFile
+from hutch.cas import usage
 from hutch.core.errors import EntryNotFound
 from hutch.repos.lookup import RepoRow
 from hutch.repos.pages import links
@@ -58,6 +59,7 @@ def _folder(request: HttpRequest, repo: RepoRow, path: str) -> HttpResponseBase:
     info = listing.info(actor_of(request), repo)
     context: dict[str, Any] = {
         "path": path, "here": here, "info": info, "crumbs": _crumbs(repo, path),
+        "measured": None if path else usage.of(repo.id),
         "lines": [_line(repo, entry) for entry in page.entries], "base_url": base_url(request),
         "above": _url(repo, "tree", path.rpartition("/")[0]), "cursor": cursor, "next_cursor": page.cursor,
     }  # fmt: skip

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from hutch.cas import cleaning, collecting, deduping, rounds
-from hutch.core.jobs import JobRun, job
+from hutch.cas import cleaning, collecting, deduping, rounds, usage
+from hutch.core.jobs import JobRun, enqueue, job
 from hutch.settings import current
+
+_MOST_MEASURED = 100
 
 
 @job("cas.sweep", every_s=3600, keep=False)
 def sweep(run: JobRun) -> dict[str, int]:
     """Removes uploads that were left unfinished, and receipts that nobody used."""
+    usage.remeasure(usage.unmeasured(_MOST_MEASURED))
     return asdict(cleaning.sweep())
 
 
@@ -42,3 +45,13 @@ def dedupe(run: JobRun, *, repo_id: int | None = None) -> dict[str, object]:
 def dedupe_all(run: JobRun) -> dict[str, object]:
     """Cuts what came by LFS since last night into chunks, if the setting `dedupe` is on."""
     return deduping.dedupe(run.progress).shape() if current().dedupe else {}
+
+
+@job("cas.measure", keep=False)
+def measure(run: JobRun, *, repo_id: int) -> None:
+    """Measures what the large files of a repository or bucket take up, once its files have changed."""
+    wait_s = usage.wait_s(repo_id)
+    if wait_s > 0:
+        enqueue("cas.measure", key=str(repo_id), delay_s=wait_s, repo_id=repo_id)
+    else:
+        usage.measure(repo_id)

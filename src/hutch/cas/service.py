@@ -14,9 +14,9 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
-from hutch.cas import stores
+from hutch.cas import stores, usage
 from hutch.cas.errors import MissingObjects, PointerSizeMismatch
-from hutch.cas.models import FileLink, FileLock, FileReceipt, LargeObject, ObjectLink, Receipt, Upload
+from hutch.cas.models import FileLink, FileLock, FileReceipt, LargeObject, ObjectLink, Receipt, Upload, Usage
 from hutch.cas.queries import in_one_go, in_pages, kept
 from hutch.core import clock
 from hutch.core.permissions import Actor
@@ -132,6 +132,8 @@ def link(
         ObjectLink.objects.bulk_create(
             [ObjectLink(repo_id=repo_id, object_id=key) for key in rows.values()], ignore_conflicts=True
         )
+    if sizes:
+        usage.remeasure([repo_id])
 
 
 def object_of(repo_id: int, oid: str) -> StoredObject | None:
@@ -226,12 +228,14 @@ def unlink(repo_id: int, oids: Iterable[str]) -> int:
             keys = list(LargeObject.objects.filter(sha256__in=some).values_list("pk", flat=True))
             Receipt.objects.filter(repo_id=repo_id, object_id__in=keys).delete()
             gone += ObjectLink.objects.filter(repo_id=repo_id, object_id__in=keys).delete()[0]
+        if gone:
+            usage.remeasure([repo_id])
     return gone
 
 
 def forget_repo(repo_id: int) -> None:
     """Removes all that the room knows of a repository that is being deleted; runs in the caller's transaction."""
-    for model in (ObjectLink, Receipt, Upload, FileLock, FileLink, FileReceipt):
+    for model in (ObjectLink, Receipt, Upload, FileLock, FileLink, FileReceipt, Usage):
         model.objects.filter(repo_id=repo_id).delete()
 
 

@@ -1,8 +1,9 @@
-"""`hutch gc`, `hutch dedupe`: large objects from the command line."""
+"""`hutch storage`, `hutch gc`, `hutch dedupe`: what is stored, from the command line."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from hutch.command.root import cli, shared
 
 if TYPE_CHECKING:
     from hutch.cas.collecting import Collected
+    from hutch.repos.storage_overview import Overview
 
 _TELL_EVERY_S = 2.0
 _TURN_S = 0.01
@@ -34,6 +36,33 @@ def gc(dry_run: bool, grace: int | None) -> dict[str, Any]:
     grace_s = current().gc_grace_s if grace is None else grace
     found = collecting.foresee(grace_s) if dry_run else collecting.collect(grace_s, _Turn())
     return {**found.shape(), "dry_run": dry_run, "text": _text(found, "would be " if dry_run else "")}
+
+
+@cli.command()
+@shared
+def storage() -> dict[str, Any]:
+    """Show what the hub stores: how much, what dedupe saved, what is large, when it was looked after last."""
+    from hutch.accounts.actors import operator
+    from hutch.repos import storage_overview
+
+    found = storage_overview.overview(operator())
+    return {**found.shape(), "text": "\n".join(_storage_lines(found))}
+
+
+def _storage_lines(found: Overview) -> Iterator[str]:
+    totals = found.totals
+    yield f"{totals.linked_bytes} bytes of large files, as users see them, in {found.repositories} repositories"
+    yield f"{totals.distinct_bytes} bytes of files that differ"
+    yield f"{totals.stored_bytes} bytes stored: {totals.xorb_bytes} in chunks, {totals.blob_bytes} whole"
+    yield f"{totals.saved_bytes} bytes saved ({found.saved_percent} %)"
+    yield f"{found.git_bytes} bytes of git, {found.free_bytes} bytes free on the disk"
+    yield f"{found.waiting} objects could be cut into chunks ({found.waiting_bytes} bytes)"
+    yield f"{totals.damaged_xorbs} damaged xorbs"
+    for each in found.largest:
+        name = f"{each.row.type}s/{each.row.full_name}"
+        yield f"{name}\t{each.size_bytes}\t{each.stored_bytes if each.is_measured else '-'}"
+    for name, record in found.care.items():
+        yield f"{name}\t{record.state}\t{record.finished_at or record.started_at or record.created_at}"
 
 
 @cli.command()

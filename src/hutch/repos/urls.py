@@ -14,6 +14,7 @@ from hutch.repos.pages import lists as pages_lists
 from hutch.repos.pages import new as pages_new
 from hutch.repos.pages import pulls as pages_pulls
 from hutch.repos.pages import settings as pages_settings
+from hutch.repos.pages import storage as pages_storage
 from hutch.repos.pages import upload as pages_upload
 
 _REPO = "<kindprefix:type_><repoid:name>"
@@ -60,5 +61,6 @@ _OTHERS = [
 ]
 
 urlpatterns: list[URLPattern] = [
+    path("admin/storage", pages_storage.storage, name="admin_storage"),
     path("search", pages_lists.search, name="search"), *_LISTS, *_NEW, *_FILES, *_HISTORY, *_WRITING, *_OTHERS,
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from hutch.cas import hashing, stores
+from hutch.cas import hashing, stores, usage
 from hutch.cas.models import LargeObject, ObjectLink, XetFile, Xorb
 from hutch.cas.queries import in_one_go, in_pages, kept
 from hutch.cas.xet import neighbours, registering, storing, xorbs
@@ -237,6 +237,7 @@ def _write(row: LargeObject, name: bytes, proven: bytes) -> str | None:
     if same.first() is None:
         return "it changed meanwhile"
     LargeObject.objects.filter(pk=row.pk).update(xet_file_id=file)
+    usage.remeasure_users([row.pk])
     return ""
 
 

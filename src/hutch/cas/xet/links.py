@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from hutch.cas import usage
 from hutch.cas.errors import MissingXetFiles
 from hutch.cas.models import FileLink, FileReceipt, LargeObject, ObjectLink, XetFile
 from hutch.cas.queries import in_pages, kept
@@ -57,6 +58,8 @@ def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Quer
         FileLink.objects.bulk_create(
             [FileLink(repo_id=repo_id, file_id=key) for key in rows.values()], ignore_conflicts=True
         )
+    if sizes:
+        usage.remeasure([repo_id])
     return sizes
 
 
@@ -70,6 +73,8 @@ def unlink_files(repo_id: int, hashes: Iterable[str]) -> int:
         for some in in_pages(hashes):
             keys = list(XetFile.objects.filter(hash__in=some).values_list("pk", flat=True))
             gone += FileLink.objects.filter(repo_id=repo_id, file_id__in=keys).delete()[0]
+        if gone:
+            usage.remeasure([repo_id])
     return gone
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from hutch.cas import usage
 from hutch.cas.errors import ChecksumRefused, QuotaRefused, XorbsRefused
 from hutch.cas.models import FileReceipt, LargeObject
 from hutch.cas.queries import in_one_go, kept
@@ -172,5 +173,6 @@ def _write_object(token: CasToken, file_id: int, sha256: str, size: int) -> None
         ignore_conflicts=True,
     )
     key = kept(LargeObject.objects.filter(sha256=sha256)).values_list("pk", flat=True).get()
-    LargeObject.objects.filter(pk=key, xet_file__isnull=True).update(xet_file_id=file_id)
+    if LargeObject.objects.filter(pk=key, xet_file__isnull=True).update(xet_file_id=file_id):
+        usage.remeasure_users([key])
     write_receipts(token.user_id, token.repo_id, [key])

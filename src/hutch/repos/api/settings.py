@@ -200,6 +200,7 @@ def _storage(request: HttpRequest, namespace: str | None) -> Any:
             "updatedAt": clock.iso(row.updated_at),
             "visibility": row.visibility,
             "storage": row.git_bytes + row.lfs_bytes,
+            "dedupedStorage": found.stored_bytes(row),
             "storagePercent": found.percent(row),
         }
         for row in shown

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_safe
 
 from hutch.accounts import lookup
 from hutch.accounts.permissions import require_sight
+from hutch.cas import usage
 from hutch.core.errors import HutchError, RevisionNotFound
 from hutch.core.permissions import Actor, allows
 from hutch.git import trees
-from hutch.repos import access_requests, gating
+from hutch.repos import access_requests, gating, storage_overview
 from hutch.repos.cards import front_matter
 from hutch.repos.cards.front_matter import FrontMatterError
 from hutch.repos.lookup import RepoRow
@@ -53,6 +54,7 @@ def card(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
         "first_push": snippets.first_push(row, base_url(request)) if is_empty else [],
         "facts": card_facts.facts(actor, row), "results": card_facts.results(row.card),
         **_gate(actor, repo), "weights": _weights(actor, repo), "total_bytes": row.git_bytes + row.lfs_bytes,
+        "stored_bytes": storage_overview.stored_bytes(row, usage.of(row.pk)),
     }  # fmt: skip
     return repo_page(request, repo, "card", "card", **context)
 

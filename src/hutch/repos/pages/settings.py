@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from hutch.accounts import organizations, teams
+from hutch.cas import usage
 from hutch.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from hutch.core.permissions import Role, allows
 from hutch.repos import access_requests, service, settings
@@ -166,7 +167,8 @@ def of_repository(request: HttpRequest, repo: RepoRow) -> HttpResponseBase:
         "page": page, "may_protect": allows(page.actor, "repo.protect", repo), "holders": teams.repo_roles(page.actor, repo),  # noqa: E501
         "waiting": access_requests.requests(page.actor, repo, "pending") if repo.gated else [],
         "granted": access_requests.requests(page.actor, repo, "accepted") if repo.gated else [],
-        "git_bytes": row.git_bytes, "lfs_bytes": row.lfs_bytes, **_large_files(request, repo),
+        "git_bytes": row.git_bytes, "lfs_bytes": row.lfs_bytes, "measured": usage.of(row.pk),
+        **_large_files(request, repo),
     }  # fmt: skip
     return repo_page(request, repo, "settings", "settings", status=400 if page.asked else 200, **context)
 

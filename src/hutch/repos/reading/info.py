@@ -9,6 +9,7 @@ from typing import Any
 
 import pygit2
 
+from hutch.cas import usage
 from hutch.core.errors import BadRequest, EntryNotFound
 from hutch.core.permissions import Actor, allows
 from hutch.git import trees
@@ -22,6 +23,7 @@ from hutch.repos.cards.tags import texts
 from hutch.repos.lookup import RepoRow, find_repo, git_path
 from hutch.repos.models import Repo
 from hutch.repos.reading.opened import opened
+from hutch.repos.storage_overview import stored_bytes
 from hutch.repos.wires.resolving import resolve_commit
 
 
@@ -234,6 +236,7 @@ PROPERTIES: dict[str, Callable[[Seen], Any]] = {
     "tags": lambda seen: seen.tags,
     "transformersInfo": lambda seen: None,
     "trendingScore": lambda seen: None,
+    "dedupedStorage": lambda seen: stored_bytes(seen.row, usage.of(seen.row.pk)),
     "usedStorage": lambda seen: seen.row.git_bytes + seen.row.lfs_bytes,
     "visibility": lambda seen: seen.row.visibility,
     "widgetData": lambda seen: seen.card.get("widget"),
@@ -242,7 +245,7 @@ PROPERTIES: dict[str, Callable[[Seen], Any]] = {
 _ALWAYS_TOLD = frozenset({"sha"})
 
 _COMMON = "author cardData createdAt disabled gated lastModified likes private sha siblings tags usedStorage visibility"
-_EVERY = f"{_COMMON} downloads downloadsAllTime resourceGroup trendingScore xetEnabled"
+_EVERY = f"{_COMMON} dedupedStorage downloads downloadsAllTime resourceGroup trendingScore xetEnabled"
 DEFAULTS: dict[str, list[str]] = {
     "model": f"{_COMMON} config downloads gguf library_name model-index pipeline_tag safetensors widgetData".split(),
     "dataset": f"{_COMMON} citation description downloads paperswithcode_id".split(),
