@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from hutch.cas.models import FileLink, FileXorb, LargeObject, ObjectLink, Usage, XetFile, Xorb
 from hutch.cas.queries import in_pages
@@ -143,12 +143,14 @@ def _objects(repo_id: int) -> QuerySet[LargeObject]:
 
 def _chunk_bytes(repo_id: int) -> int:
     """Stored bytes of all chunks that the files there use, each chunk of a xorb counted once."""
-    behind = ObjectLink.objects.filter(repo_id=repo_id, object__xet_file=OuterRef("file_id"))
-    direct = FileLink.objects.filter(repo_id=repo_id, file=OuterRef("file_id"))
-    uses = FileXorb.objects.filter(Q(Exists(behind)) | Q(Exists(direct)))
+    # Two queries that begin at the repository: one with an "or" would walk all that the hub has.
+    behind = ObjectLink.objects.filter(repo_id=repo_id).values("object__xet_file_id")
+    direct = FileLink.objects.filter(repo_id=repo_id).values("file_id")
     runs: dict[int, Spans] = {}
-    for key, text in uses.values_list("xorb_id", "ranges").distinct().iterator():
-        runs[key] = spans.merged([*runs.get(key, []), *spans.from_text(text)])
+    for files in (behind, direct):
+        uses = FileXorb.objects.filter(file_id__in=files).values_list("xorb_id", "ranges")
+        for key, text in uses.iterator():
+            runs[key] = spans.merged([*runs.get(key, []), *spans.from_text(text)])
     return sum(_bytes_of(runs, some) for some in in_pages(runs))
 
 
