@@ -228,3 +228,9 @@ def test_forged_host_never_stands_in_an_answer(scene: Scene, browser: Caller, ho
             assert answer.status < 500
             assert b"evil.example" not in answer.body, path
             assert not [value for value in answer.headers.values() if "evil.example" in value], path
+
+
+@pytest.mark.parametrize("host", ["my_hub", "my_hub:8000", "hub.", "a" * 70])
+def test_pages_open_under_any_name_that_the_network_knows_the_hub_by(scene: Scene, host: str) -> None:
+    answer = scene.caller("nobody")("GET", "/login", Host=host, Accept="text/html")
+    assert answer.status == 200

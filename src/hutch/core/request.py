@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import QueryDict
@@ -11,6 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
 from django.utils.http import parse_header_parameters
 
+from hutch.core.addresses import Origin, host_name
 from hutch.core.errors import BadRequest
 from hutch.core.text import require_all_storable
 
@@ -25,6 +27,11 @@ class Request(WSGIRequest):
 
     _post: QueryDict
     _files: MultiValueDict
+
+    def get_host(self) -> str:
+        """Where the client sent this, as a link may have it: Django refuses `my_hub`, which containers are named."""
+        origin: Origin = self.META["hutch.scope"]["origin"]
+        return origin.host if host_name(origin.host) else urlsplit(origin.base_url).netloc
 
     @cached_property
     def GET(self) -> QueryDict:  # type: ignore[override]  # noqa: N802  (Django's name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -63,10 +64,10 @@ def mktree(git: Git, work: Path, entry: str) -> str:
 
 
 def resident_kb(hub: Hub) -> int:
-    """Anonymous resident memory of the server's own processes, without git's."""
+    """Anonymous resident memory of the server's own processes, without git's and what is about to become git."""
     total = 0
     for pid in process_tree(hub):
-        if is_git(pid):
+        if is_git(pid) or _is_newborn(pid):
             continue
         try:
             status = Path(f"/proc/{pid}/status").read_text()
@@ -76,6 +77,15 @@ def resident_kb(hub: Hub) -> int:
             (int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:")), 0
         )
     return total
+
+
+def _is_newborn(pid: int) -> bool:
+    """Whether a process is under a second old: until it runs git, a child has its parent's name and memory."""
+    try:
+        begun = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return True
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - begun / os.sysconf("SC_CLK_TCK") < 1
 
 
 def process_tree(hub: Hub) -> list[int]:
