@@ -113,7 +113,6 @@ def test_stranger_with_the_very_bytes_may_use_them(scene: Scene) -> None:
 
 
 # Only who has every byte of the file, and sends it cut into other xorbs, learns of it.
-@pytest.mark.xfail(reason="a file is kept as its first sender put it together, for whoever sends it later")
 def test_file_that_somebody_else_has_too_lies_where_its_sender_put_it(scene: Scene) -> None:
     """The same chunks in other xorbs: the stranger is told of theirs alone, as if nobody else had the file."""
     halves = [packed(scene.secret.content[: 3 * CHUNK]), packed(scene.secret.content[3 * CHUNK :])]

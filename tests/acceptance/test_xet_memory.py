@@ -18,4 +18,5 @@ def test_sixteen_xorbs_at_once_leave_the_memory_as_it_was(fresh_server: Hub) -> 
     assert warm == [200] * 2
     statuses, grown = Crowd(16, 512).send_all(fresh_server, cas)
     assert statuses == [200] * 16
-    assert grown < 100 << 20, f"{grown >> 20} MiB for 16 times 32 MiB"
+    # A first crowd costs 70 to 100 MiB for the threads' own memory, a second a few; kept whole they would be 512.
+    assert grown < 160 << 20, f"{grown >> 20} MiB for 16 times 32 MiB"

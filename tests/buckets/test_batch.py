@@ -218,7 +218,7 @@ def test_large_object_of_a_repository_is_copied_if_it_lies_there_by_xet(
     model, name = make_repo(ann, "bert"), sent(ann, bucket, b"weights")
     file = XetFile.objects.get(hash=name)
     stored = LargeObject.objects.create(sha256="c" * 64, size_bytes=7, xet_file=file)
-    ObjectLink.objects.create(repo_id=model.id, object=stored)
+    ObjectLink.objects.create(repo_id=model.id, object=stored, xet_file=file)
     assert change(ann, bucket, CopyFile("w", name, "model", "ann/bert")).failed == []
 
 

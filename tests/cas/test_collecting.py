@@ -29,6 +29,7 @@ from tests.cas.xet_making import (
     BOB,
     OTHER,
     REPO,
+    a_repo,
     age,
     blob_of,
     blobs,
@@ -125,7 +126,7 @@ def test_what_somebody_may_be_about_to_commit_stays_as_long_as_an_upload_is_kept
     elif what == "told that it need not be sent":
         service.remember(ALICE, OTHER, [row.sha256])
     else:
-        links.remember_files(ALICE, OTHER, [_newest()])
+        links.remember_files(ALICE, OTHER, [_newest()], a_repo(REPO))
     service.forget_repo(REPO)
     age(6)
     if what == "listed":

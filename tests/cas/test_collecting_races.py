@@ -146,7 +146,7 @@ def test_what_is_gone_when_a_verb_comes_to_it_is_no_failure(
     elif what == "remember":
         service.remember(ALICE, REPO, gone)
     elif what == "remember a file":
-        links.remember_files(ALICE, REPO, [name])
+        links.remember_files(ALICE, REPO, [name], nobody)
     else:
         epochs.note(1, [key])
 

@@ -12,7 +12,7 @@ from hutch.cas import cleaning, collecting, deduping, jobs, service, stores
 from hutch.cas.deduping import Deduped
 from hutch.cas.models import FileXorb, LargeObject, XetFile, Xorb
 from hutch.cas.problems import Problem
-from hutch.cas.xet import cutting, scrubbing
+from hutch.cas.xet import cutting, links, scrubbing
 from hutch.core import clock
 from hutch.core.jobs import JOBS, JobCancelled
 from hutch.git.pointers import Pointer
@@ -172,7 +172,7 @@ def test_object_of_two_repositories_shares_with_what_both_have() -> None:
     dedupe()
     changed = CONTENT + noise(MEGABYTE, 6)
     row = by_lfs(changed)
-    service.write_receipts(1, OTHER, [row.pk])
+    service.write_receipts(1, OTHER, {row.pk: None})
     service.link(ALICE, OTHER, [Pointer(row.sha256, row.size_bytes)])
     assert dedupe().stored_bytes > len(changed) - 1000, "the other repository does not have the first object"
     assert_same(row, changed)
@@ -211,13 +211,17 @@ def test_damaged_or_lost_blob_is_left_as_it_is_and_told() -> None:
     assert XetFile.objects.count() == 0
 
 
-def test_file_that_is_here_by_a_bucket_is_the_objects_too() -> None:
+@pytest.mark.parametrize(("visibility", "files"), [("public", 1), ("private", 2)])
+def test_file_of_a_bucket_is_the_objects_too_if_all_may_read_it(visibility: str, files: int) -> None:
+    _repo(OTHER, visibility)
     pieces = list(chunks_of(io.BytesIO(CONTENT)))
-    name = send_xorb(pieces)
-    register(entry_of([(name, 0, len(pieces))]), ALICE, OTHER)
+    entry = entry_of([(send_xorb(pieces), 0, len(pieces))])
+    register(entry, ALICE, OTHER)
+    links.link_files(ALICE, OTHER, [hashes.to_hex(entry.hash)], Repo.objects.none())
     row = by_lfs(CONTENT)
     dedupe()
-    assert XetFile.objects.count() == 1
+    assert XetFile.objects.count() == files
+    assert links.files_behind(REPO, [row.sha256]) == {row.sha256: hashes.to_hex(entry.hash)}
     assert_same(row, CONTENT)
 
 

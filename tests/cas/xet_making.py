@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from hutch.cas import service, stores
 from hutch.cas.models import FileReceipt, LargeObject, Receipt, Told, XetFile, Xorb, XorbReceipt
 from hutch.cas.xet import reading, shards, storing, xorbs
 from hutch.cas.xet.tokens import NO_LIMIT, CasToken
+from hutch.core import clock
 from hutch.core.permissions import Actor
 from hutch.git.pointers import Pointer
+from hutch.repos.models import Repo
 from hutch.xet import frames, hashes
 from hutch.xet.files import Term
 from hutch.xet.shard import FileEntry, Shard
@@ -95,6 +97,15 @@ def send_file(
     if link:
         service.link(actor, repo_id, [Pointer(row.sha256, row.size_bytes)])
     return row
+
+
+def a_repo(key: int) -> QuerySet[Repo]:
+    """A public model with that key, as a query."""
+    name = f"alice/model-{key}"
+    Repo.objects.create(
+        pk=key, type="model", name=name, full_name=name, lower_full_name=name, updated_at=clock.now()
+    )
+    return Repo.objects.filter(pk=key)
 
 
 def name_of(pieces: Sequence[bytes]) -> str:

@@ -31,7 +31,7 @@ def duplicate_files(actor: Actor, source: RepoRow, target: RepoRow, hashes: list
         )
     there = readable_by(actor).filter(pk=source.id)
     found = links.known_files(actor, target.id, [hash_.lower() for hash_ in hashes], there)
-    links.remember_files(actor, target.id, found)
+    links.remember_files(actor, target.id, found, there)
     return {
         hash_: "There is no such file in the source bucket" for hash_ in hashes if hash_.lower() not in found
     }

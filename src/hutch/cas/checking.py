@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from hutch.cas import service, stores
 from hutch.cas.models import FileLink, LargeObject, ObjectLink, XetFile, Xorb
@@ -45,7 +45,8 @@ def users_of(name: str, what: str) -> set[int]:
     """The keys of the repositories and buckets that have a file which is this one ("file"), or uses this xorb."""
     uses = {"uses__xorb__hash": name} if what == "xorb" else {"hash": name}
     found = XetFile.objects.filter(**uses)
-    links = ObjectLink.objects.filter(object__xet_file__in=found), FileLink.objects.filter(file__in=found)
+    told, behind = Q(xet_file__in=found), Q(object__xet_file__in=found)
+    links = ObjectLink.objects.filter(told | behind), FileLink.objects.filter(file__in=found)
     return {key for rows in links for key in rows.values_list("repo_id", flat=True).distinct()}
 
 

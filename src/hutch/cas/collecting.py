@@ -16,7 +16,8 @@ from django.db.models import Model, QuerySet, Sum
 
 from hutch.cas import checking, dying, hashing, stores
 from hutch.cas.dying import Limits
-from hutch.cas.models import LargeObject, Told, XetFile, Xorb
+from hutch.cas.models import LargeObject, ObjectLink, Told, XetFile, Xorb
+from hutch.cas.queries import kept
 from hutch.cas.xet import compacting, epochs
 from hutch.storage import faults
 from hutch.storage.port import Blob
@@ -62,7 +63,7 @@ class Collected:
 def collect(grace_s: float, turn: Turn) -> Collected:
     """Removes what nobody has needed for `grace_s` seconds. Safe to end at any moment, to repeat and to race."""
     limits, done = Limits.now(grace_s), Collected()
-    for step in (_objects, _twins, _files, _xorbs, _compact, _strays):
+    for step in (_objects, _twins, _move, _files, _xorbs, _compact, _strays):
         step(limits, done, turn)
     return done
 
@@ -132,6 +133,23 @@ def _twins(limits: Limits, done: Collected, turn: Turn) -> None:
             done.twins += 1
             if stores.blobs().delete(row.storage_key, unless_modified_since=limits.settled):
                 done.twin_bytes += row.size_bytes
+
+
+def _move(_limits: Limits, _done: Collected, turn: Turn) -> None:
+    """Has objects lie in chunks that somebody has anyway, so that those of who has gone can go."""
+    for keys in _pages(dying.movable()):
+        for key in keys:
+            turn("objects that lie here more than once")
+            with transaction.atomic():
+                _move_object(key)
+
+
+def _move_object(key: int) -> None:
+    whole = XetFile.objects.exclude(uses__xorb__damaged=True)
+    links = ObjectLink.objects.filter(object_id=key, xet_file__in=whole).values("xet_file_id")
+    found = kept(XetFile.objects.only("pk").filter(pk__in=links)).first()
+    if found is not None:
+        dying.movable().filter(pk=key).update(xet_file=found)
 
 
 def _files(limits: Limits, done: Collected, turn: Turn) -> None:

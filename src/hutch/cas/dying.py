@@ -83,12 +83,23 @@ def twins(limits: Limits) -> QuerySet[LargeObject]:
     return both.exclude(pk__in=objects(limits).values("pk"))
 
 
+def movable() -> QuerySet[LargeObject]:
+    """Objects in chunks that no repository or bucket has as such, though a repository has the same object in others."""
+    here = {"xet_file": OuterRef("xet_file")}
+    told = Exists(ObjectLink.objects.filter(**here)) | Exists(
+        FileLink.objects.filter(file=OuterRef("xet_file"))
+    )
+    elsewhere = Exists(ObjectLink.objects.filter(object=OuterRef("pk"), xet_file__isnull=False))
+    return LargeObject.objects.filter(elsewhere, ~told, xet_file__isnull=False)
+
+
 def files(limits: Limits) -> QuerySet[XetFile]:
-    """Xet files behind no object and in no bucket, which nobody may still be about to commit."""
+    """Xet files behind no object, and in no repository or bucket, which nobody may still be about to commit."""
     behind = LargeObject.objects.filter(xet_file=OuterRef("pk")).exclude(pk__in=objects(limits).values("pk"))
     linked = Exists(FileLink.objects.filter(file=OuterRef("pk")))
+    told = Exists(ObjectLink.objects.filter(xet_file=OuterRef("pk")))
     awaited = Exists(FileReceipt.objects.filter(file=OuterRef("pk"), renewed_at__gte=limits.awaited))
-    return XetFile.objects.filter(~Exists(behind), ~linked, ~awaited, touched_at__lt=limits.touched)
+    return XetFile.objects.filter(~Exists(behind), ~linked, ~told, ~awaited, touched_at__lt=limits.touched)
 
 
 def xorbs(limits: Limits) -> QuerySet[Xorb]:

@@ -48,9 +48,12 @@ class DedupeChunk(models.Model):
 
 
 class XetFile(models.Model):
-    """A file as runs of chunks. `terms` is packed (`xet.files.pack_terms`); `hash` was recomputed from the chunks."""
+    """A file as runs of chunks. `terms` is packed (`xet.files.pack_terms`); `hash` was recomputed from the chunks.
 
-    hash = models.CharField(max_length=64, unique=True)
+    One file may lie here more than once: who sends what they may not know of sees it where their own chunks are.
+    """
+
+    hash = models.CharField(max_length=64, db_index=True)
     size_bytes = models.BigIntegerField()
     terms = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -139,10 +142,16 @@ class Usage(models.Model):
 
 
 class ObjectLink(models.Model):
-    """A repository may read an object: it was committed there by somebody who could read it or sent its bytes."""
+    """A repository may read an object: it was committed there by somebody who could read it or sent its bytes.
+
+    Its readers are told of the chunks of `xet_file`, and of none without one, whatever the object lies in.
+    """
 
     repo_id = models.BigIntegerField()
     object = models.ForeignKey(LargeObject, on_delete=models.PROTECT, related_name="links")
+    xet_file = models.ForeignKey(
+        XetFile, null=True, blank=True, on_delete=models.PROTECT, related_name="object_links"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -151,11 +160,17 @@ class ObjectLink(models.Model):
 
 
 class Receipt(models.Model):
-    """A user may commit an object to a repository: they sent its bytes for it, or could read it when they asked."""
+    """A user may commit an object to a repository: they sent its bytes for it, or could read it when they asked.
+
+    If they sent it as chunks, or could read those, `xet_file` is where they lie.
+    """
 
     user_id = models.BigIntegerField()
     repo_id = models.BigIntegerField(db_index=True)
     object = models.ForeignKey(LargeObject, on_delete=models.CASCADE, related_name="receipts")
+    xet_file = models.ForeignKey(
+        XetFile, null=True, blank=True, on_delete=models.SET_NULL, related_name="object_receipts"
+    )
     renewed_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -33,13 +33,13 @@ def by_key(rows: QuerySet[Row], page: int = _MOST) -> Iterator[Row]:
         last = some[-1].pk
 
 
-def kept(rows: QuerySet[Row], order: str = "pk") -> QuerySet[Row]:
+def kept(rows: QuerySet[Row], *order: str) -> QuerySet[Row]:
     """Those rows, and no collector takes them before the caller's transaction ends.
 
     PostgreSQL: in one order everywhere, so that two never wait for each other: xorbs before files before objects, and
-    among themselves by key, `hash` and `sha256`.
+    among themselves by `hash`, `sha256` and key.
     """
-    return rows.select_for_update(no_key=True, of=("self",)).order_by(order)
+    return rows.select_for_update(no_key=True, of=("self",)).order_by(*order, "pk")
 
 
 def in_one_go(verb: Callable[P, R]) -> Callable[P, R]:

@@ -5,7 +5,7 @@ The order of durability: bytes synced and renamed (storage), then the row, then 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,17 @@ from django.db.models.functions import Coalesce
 
 from hutch.cas import stores, usage
 from hutch.cas.errors import MissingObjects, PointerSizeMismatch
-from hutch.cas.models import FileLink, FileLock, FileReceipt, LargeObject, ObjectLink, Receipt, Upload, Usage
+from hutch.cas.models import (
+    FileLink,
+    FileLock,
+    FileReceipt,
+    LargeObject,
+    ObjectLink,
+    Receipt,
+    Upload,
+    Usage,
+    XetFile,
+)
 from hutch.cas.queries import in_one_go, in_pages, kept
 from hutch.core import clock
 from hutch.core.permissions import Actor
@@ -29,8 +39,9 @@ SHELF = "lfs"
 _RENEW_AFTER = timedelta(hours=1)
 
 _OBJECT_SQL = """
-SELECT o.sha256, o.size_bytes, o.storage_key, COALESCE(f.hash, '') FROM cas_largeobject o
-  JOIN cas_objectlink l ON l.object_id = o.id LEFT JOIN cas_xetfile f ON f.id = o.xet_file_id
+SELECT o.sha256, o.size_bytes, o.storage_key, COALESCE(f.hash, ''), COALESCE(t.hash, '') FROM cas_largeobject o
+  JOIN cas_objectlink l ON l.object_id = o.id
+  LEFT JOIN cas_xetfile f ON f.id = o.xet_file_id LEFT JOIN cas_xetfile t ON t.id = l.xet_file_id
  WHERE o.sha256 = %s AND l.repo_id = %s"""
 
 faults.declare("cas.after_row")
@@ -40,12 +51,14 @@ faults.declare("cas.after_row")
 class StoredObject:
     """An object that is in storage: its SHA-256 and its size in bytes.
 
-    It is the blob under `key`, or the Xet file `xet_hash`, or both; `sources` reads it either way.
+    It is the blob under `key`, or the Xet file `chunks`, or both; `sources` reads it either way. `xet_hash` is what the
+    repository's readers are told of: the same file, or "" where it came as plain bytes.
     """
 
     oid: str
     size: int
     key: str
+    chunks: str = ""
     xet_hash: str = ""
 
 
@@ -81,10 +94,11 @@ def known(
     return sizes
 
 
-def remember(actor: Actor, repo_id: int, oids: Iterable[str]) -> None:
+def remember(actor: Actor, repo_id: int, oids: Iterable[str], readable: QuerySet[Any] | None = None) -> None:
     """Notes that `actor` may link these objects there, having been told that they need not be sent.
 
-    The caller has just found them by `known`. A commit later succeeds even if the other repository has gone meanwhile.
+    The caller has just found them by `known`, among `readable`. A commit later succeeds even if the other repository
+    has gone meanwhile.
     """
     if actor.user_id is None:
         return
@@ -95,7 +109,9 @@ def remember(actor: Actor, repo_id: int, oids: Iterable[str]) -> None:
         ).values("object_id")
         rows = LargeObject.objects.filter(sha256__in=some).exclude(pk__in=linked).exclude(pk__in=fresh)
         with transaction.atomic():
-            write_receipts(actor.user_id, repo_id, list(kept(rows, "sha256").values_list("pk", flat=True)))
+            chunks = _chunks_for(actor, repo_id, rows.values_list("pk", flat=True), readable)
+            keys = kept(rows, "sha256").values_list("pk", flat=True)
+            write_receipts(actor.user_id, repo_id, {key: chunks.get(key) for key in keys})
 
 
 def check(
@@ -126,14 +142,45 @@ def link(
     """
     sizes = check(actor, repo_id, pointers, readable)
     for some in in_pages(sorted(sizes)):
-        rows = dict(kept(LargeObject.objects.filter(sha256__in=some), "sha256").values_list("sha256", "pk"))
+        wanted = LargeObject.objects.filter(sha256__in=some)
+        chunks = _chunks_for(actor, repo_id, wanted.values_list("pk", flat=True), readable)
+        rows = dict(kept(wanted, "sha256").values_list("sha256", "pk"))
         if gone := set(some) - rows.keys():  # collected since they were checked
             raise MissingObjects(sorted(gone))
-        ObjectLink.objects.bulk_create(
-            [ObjectLink(repo_id=repo_id, object_id=key) for key in rows.values()], ignore_conflicts=True
-        )
+        _write_links(repo_id, rows.values(), chunks)
     if sizes:
         usage.remeasure([repo_id])
+
+
+def _chunks_for(
+    actor: Actor, repo_id: int, keys: Iterable[int], readable: QuerySet[Any] | None
+) -> dict[int, int]:
+    """Where these objects lie as chunks that the actor may know of: Xet files by object, kept. Others are left out."""
+    sent = Receipt.objects.filter(repo_id=repo_id, user_id=actor.user_id or 0)
+    there = (
+        ObjectLink.objects.none()
+        if readable is None
+        else ObjectLink.objects.filter(repo_id__in=readable.values("pk"))
+    )
+    found: dict[int, int] = {}
+    for some in in_pages(keys):
+        for rows in (there, sent):  # the later counts
+            known = rows.filter(object_id__in=some, xet_file__isnull=False)
+            found.update(known.order_by("-pk").values_list("object_id", "xet_file_id"))
+    whole: set[int] = set()
+    for some in in_pages(found.values()):
+        whole.update(kept(XetFile.objects.filter(pk__in=some), "hash").values_list("pk", flat=True))
+    return {key: file for key, file in found.items() if file in whole}
+
+
+def _write_links(repo_id: int, keys: Iterable[int], chunks: Mapping[int, int]) -> None:
+    """Links objects; one that was linked as plain bytes gets its chunks."""
+    links = [ObjectLink(repo_id=repo_id, object_id=key, xet_file_id=chunks.get(key)) for key in keys]
+    plain = list(ObjectLink.objects.filter(repo_id=repo_id, object_id__in=list(chunks), xet_file=None))
+    for link in plain:
+        link.xet_file_id = chunks[link.object_id]
+    ObjectLink.objects.bulk_update(plain, ["xet_file"])
+    ObjectLink.objects.bulk_create(links, ignore_conflicts=True)
 
 
 def object_of(repo_id: int, oid: str) -> StoredObject | None:
@@ -161,9 +208,9 @@ def all_objects_of(repo_id: int) -> Iterator[StoredObject]:
 
 
 def stored_rows(rows: QuerySet[LargeObject]) -> QuerySet[LargeObject, tuple[Any, ...]]:
-    """What a StoredObject is made of."""
-    behind = Coalesce("xet_file__hash", Value(""))
-    return rows.values_list("sha256", "size_bytes", "storage_key", behind)
+    """What a StoredObject is made of; the rows are those of one repository, by its links."""
+    behind, told = Coalesce("xet_file__hash", Value("")), Coalesce("links__xet_file__hash", Value(""))
+    return rows.values_list("sha256", "size_bytes", "storage_key", behind, told)
 
 
 def links_of(repo_id: int, *, before: int | None = None, limit: int = 1000) -> list[Linked]:
@@ -194,7 +241,7 @@ def _write_object(user_id: int, repo_id: int, key: str, staged: Staged) -> None:
     LargeObject.objects.bulk_create([row], ignore_conflicts=True)
     found = kept(LargeObject.objects.only("pk").filter(sha256=staged.sha256)).get()
     LargeObject.objects.filter(pk=found.pk, storage_key="").update(**stored)
-    write_receipts(user_id, repo_id, [found.pk])
+    write_receipts(user_id, repo_id, {found.pk: None})
 
 
 def store_bytes(user_id: int, repo_id: int, data: bytes) -> StoredObject:
@@ -239,12 +286,16 @@ def forget_repo(repo_id: int) -> None:
         model.objects.filter(repo_id=repo_id).delete()
 
 
-def write_receipts(user_id: int, repo_id: int, object_keys: list[int]) -> None:
-    """Notes that a user may commit these objects to a repository."""
-    if not object_keys:
-        return
+def write_receipts(user_id: int, repo_id: int, objects: Mapping[int, int | None]) -> None:
+    """Notes that a user may commit these objects to a repository, each as the Xet file beside it, if there is one."""
     moment = clock.now()
-    Receipt.objects.bulk_create(
-        [Receipt(user_id=user_id, repo_id=repo_id, object_id=key, renewed_at=moment) for key in sorted(object_keys)],
-        update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "object"],
-    )  # fmt: skip
+    rows = [
+        Receipt(user_id=user_id, repo_id=repo_id, object_id=key, xet_file_id=file, renewed_at=moment)
+        for key, file in sorted(objects.items())
+    ]
+    for known in (True, False):  # bytes that come again as they are leave the chunks known
+        Receipt.objects.bulk_create(
+            [row for row in rows if (row.xet_file_id is not None) == known],
+            update_conflicts=True, update_fields=["renewed_at", *(["xet_file"] if known else [])],
+            unique_fields=["user_id", "repo_id", "object"],
+        )  # fmt: skip

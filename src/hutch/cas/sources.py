@@ -19,13 +19,13 @@ def source(stored: StoredObject, headers: Mapping[str, str] | None = None) -> Pa
     Raises BlobNotFound if storage has lost them.
     """
     if not stored.key:
-        return reading.pieces(stored.xet_hash)
+        return reading.pieces(stored.chunks)
     try:
         place = stores.blobs().locate(stored.key, headers)
     except BlobNotFound:  # collected since the row was read, in favour of the chunks
-        if not stored.xet_hash:
+        if not stored.chunks:
             raise
-        return reading.pieces(stored.xet_hash)
+        return reading.pieces(stored.chunks)
     return place.path if isinstance(place, LocalFile) else place
 
 
@@ -36,11 +36,11 @@ def read(stored: StoredObject, start: int, end: int) -> bytes:
     """
     start, end = min(start, stored.size), min(end, stored.size)
     if not stored.key:
-        return reading.read(stored.xet_hash, start, end)
+        return reading.read(stored.chunks, start, end)
     try:
         with stores.blobs().open(stored.key, start, end) as file:
             return file.read()
     except BlobNotFound:
-        if not stored.xet_hash:
+        if not stored.chunks:
             raise
-        return reading.read(stored.xet_hash, start, end)
+        return reading.read(stored.chunks, start, end)

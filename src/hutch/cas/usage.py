@@ -82,13 +82,12 @@ def of_many(repo_ids: Iterable[int]) -> dict[int, Measured]:
 
 def measure(repo_id: int) -> Measured:
     """Measures a repository or bucket and keeps the result: some milliseconds, and one for each partly used xorb."""
-    blobs = _objects(repo_id).filter(xet_file=None).aggregate(total=Sum("size_bytes"))["total"] or 0
-    logical = _objects(repo_id).aggregate(total=Sum("size_bytes"))["total"] or 0
-    direct = XetFile.objects.filter(links__repo_id=repo_id).exclude(
-        pk__in=_objects(repo_id).filter(xet_file__isnull=False).values("xet_file_id")
-    )
-    logical += direct.aggregate(total=Sum("size_bytes"))["total"] or 0
-    measured = Measured(int(logical), int(blobs) + _chunk_bytes(repo_id))
+    linked = ObjectLink.objects.filter(repo_id=repo_id)
+    # One that it does not have as chunks counts whole, wherever it lies: who else has it is nobody's to read here.
+    plain = _sum(linked.filter(xet_file=None), "object__size_bytes")
+    logical = _sum(linked, "object__size_bytes")
+    logical += _sum(FileLink.objects.filter(repo_id=repo_id), "file__size_bytes")
+    measured = Measured(logical, plain + _chunk_bytes(repo_id))
     if not measured.logical_bytes:
         Usage.objects.filter(repo_id=repo_id).delete()
         return measured
@@ -123,10 +122,11 @@ def totals() -> Totals:
     linked = _sum(ObjectLink.objects.all(), "object__size_bytes") + _sum(
         FileLink.objects.all(), "file__size_bytes"
     )
-    alone = XetFile.objects.filter(~Exists(LargeObject.objects.filter(xet_file=OuterRef("pk"))))
+    alone = XetFile.objects.filter(~Exists(LargeObject.objects.filter(xet_file__hash=OuterRef("hash"))))
     return Totals(
         linked_bytes=linked,
-        distinct_bytes=_sum(LargeObject.objects.all(), "size_bytes") + _sum(alone, "size_bytes"),
+        distinct_bytes=_sum(LargeObject.objects.all(), "size_bytes")
+        + _sum(alone.values("hash", "size_bytes").distinct(), "size_bytes"),
         blob_bytes=_sum(LargeObject.objects.exclude(storage_key=""), "size_bytes"),
         xorb_bytes=_sum(Xorb.objects.all(), "size_bytes"),
         damaged_xorbs=Xorb.objects.filter(damaged=True).count(),
@@ -137,14 +137,10 @@ def _sum(rows: QuerySet, column: str) -> int:
     return int(rows.aggregate(total=Sum(column))["total"] or 0)
 
 
-def _objects(repo_id: int) -> QuerySet[LargeObject]:
-    return LargeObject.objects.filter(links__repo_id=repo_id)
-
-
 def _chunk_bytes(repo_id: int) -> int:
     """Stored bytes of all chunks that the files there use, each chunk of a xorb counted once."""
     # Two queries that begin at the repository: one with an "or" would walk all that the hub has.
-    behind = ObjectLink.objects.filter(repo_id=repo_id).values("object__xet_file_id")
+    behind = ObjectLink.objects.filter(repo_id=repo_id).values("xet_file_id")
     direct = FileLink.objects.filter(repo_id=repo_id).values("file_id")
     runs: dict[int, Spans] = {}
     for files in (behind, direct):

@@ -120,7 +120,9 @@ def _move(row: Xorb, index: XorbIndex, live: Spans, new: int) -> bool:
     if [one.storage_key for one in there if one.pk == row.pk] != [row.storage_key] or len(there) != 2:
         return False
     uses = dict(
-        FileXorb.objects.filter(xorb_id=row.pk).order_by("file__hash").values_list("file_id", "ranges")
+        FileXorb.objects.filter(xorb_id=row.pk)
+        .order_by("file__hash", "file_id")
+        .values_list("file_id", "ranges")
     )
     places = _places(index, live)
     if any(

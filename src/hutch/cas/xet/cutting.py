@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from django.db.models import Exists, OuterRef
+
 from hutch.cas import hashing, stores, usage
-from hutch.cas.models import LargeObject, ObjectLink, XetFile, Xorb
+from hutch.cas.models import FileXorb, LargeObject, ObjectLink, XetFile, Xorb
 from hutch.cas.queries import in_one_go, in_pages, kept
 from hutch.cas.xet import neighbours, registering, storing, xorbs
 from hutch.cas.xet.neighbours import Neighbours, Place
@@ -51,7 +53,7 @@ def cut(row: LargeObject, turn: Turn) -> Cut:
             turn(len(data))
         terms = run.finish()
         faults.point("cas.before_cut_rows")
-        left = _attach(row, terms)
+        left = _attach(row, repos, terms)
     except InsufficientStorage:
         raise
     except HutchError as error:
@@ -206,37 +208,40 @@ class _Run:
         self._filling = _Filling()
 
 
-def _attach(row: LargeObject, terms: list[Term]) -> str:
+def _attach(row: LargeObject, repos: list[int], terms: list[Term]) -> str:
     """Gives the object its file, proven; or says why not."""
     name = files.hash_of(terms, FileReader(terms, loads=True).index_of)
     for _ in range(_TRIES):
-        # One that is here by another way keeps its own terms: those are what must be proven.
-        there = XetFile.objects.filter(hash=hashes.to_hex(name), uses__isnull=False)
-        packed = there.exclude(uses__xorb__damaged=True).values_list("terms", flat=True).first()
+        # One that is here and known to all of them keeps its own terms: those are what must be proven.
+        there = XetFile.objects.filter(neighbours.rule_for(repos, "pk"), hash=hashes.to_hex(name))
+        bad = FileXorb.objects.filter(file=OuterRef("pk"), xorb__damaged=True)
+        packed = there.exclude(Exists(bad)).order_by("pk").values_list("terms", flat=True).first()
         proven = bytes(packed) if packed is not None else files.pack_terms(terms)
         problem = hashing.check_terms(row, files.unpack_terms(proven))
         if problem is not None:
             return problem.detail
-        if (left := _write(row, name, proven)) is not None:
+        if (left := _write(row, repos, name, proven)) is not None:
             return left
     return "its rows changed all the time"
 
 
 @in_one_go
-def _write(row: LargeObject, name: bytes, proven: bytes) -> str | None:
+def _write(row: LargeObject, repos: list[int], name: bytes, proven: bytes) -> str | None:
     """Why the object is left as it is, or ""; None if what was proven is not what would count."""
     terms = files.unpack_terms(proven)
     keys = _keys_of({term.xorb for term in terms})
     if registering.keep_xorbs(keys.values()) != set(keys.values()) or not keys:
         return None
     first = xorbs.index_of(keys[terms[0].xorb]).hash(terms[0].start)
-    file = registering.write_file(name, row.size_bytes, terms, keys, first)
+    known = neighbours.rule_for(repos, "pk")
+    file = registering.write_file(name, row.size_bytes, terms, keys, first, known)
     if bytes(XetFile.objects.values_list("terms", flat=True).get(pk=file)) != proven:
         return None
     same = kept(LargeObject.objects.filter(pk=row.pk, storage_key=row.storage_key, xet_file=None))
     if same.first() is None:
         return "it changed meanwhile"
     LargeObject.objects.filter(pk=row.pk).update(xet_file_id=file)
+    ObjectLink.objects.filter(object=row, repo_id__in=repos, xet_file=None).update(xet_file_id=file)
     usage.remeasure_users([row.pk])
     return ""
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hutch.cas import usage
 from hutch.cas.errors import MissingXetFiles
-from hutch.cas.models import FileLink, FileReceipt, LargeObject, ObjectLink, XetFile
+from hutch.cas.models import FileLink, FileReceipt, ObjectLink, XetFile
 from hutch.cas.queries import in_pages, kept
 from hutch.core import clock
 from hutch.core.permissions import Actor
@@ -22,20 +22,35 @@ def known_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Que
     A file may be put there if it is there already, if the actor sent it for this bucket, or if it is in one of
     `readable` (a query of repositories and buckets whose files the actor may read).
     """
-    rule = Q(Exists(FileLink.objects.filter(file=OuterRef("pk"), repo_id=repo_id))) | in_readable(readable)
-    if actor.user_id is not None:
-        mine = FileReceipt.objects.filter(file=OuterRef("pk"), repo_id=repo_id, user_id=actor.user_id)
-        rule |= Q(Exists(mine))
     sizes: dict[str, int] = {}
     for some in in_pages(hashes):
-        sizes.update(XetFile.objects.filter(rule, hash__in=some).values_list("hash", "size_bytes"))
+        for rule in _rules(actor, repo_id, readable):
+            sizes.update(XetFile.objects.filter(rule, hash__in=some).values_list("hash", "size_bytes"))
     return sizes
+
+
+def _rules(actor: Actor, repo_id: int, readable: QuerySet[Any]) -> list[Q]:
+    """Why an actor may put a file there: of one that lies here more than once, the first that holds says which."""
+    rules = [Q(Exists(FileLink.objects.filter(file=OuterRef("pk"), repo_id=repo_id)))]
+    if actor.user_id is not None:
+        mine = FileReceipt.objects.filter(file=OuterRef("pk"), repo_id=repo_id, user_id=actor.user_id)
+        rules.append(Q(Exists(mine)))
+    return [*rules, in_readable(readable)]
+
+
+def _chosen(actor: Actor, repo_id: int, hashes: list[str], readable: QuerySet[Any]) -> dict[str, int]:
+    """The key of the row that counts there, for each of these files that the actor may put there."""
+    keys: dict[str, int] = {}
+    for rule in _rules(actor, repo_id, readable):
+        rows = XetFile.objects.filter(rule, hash__in=[name for name in hashes if name not in keys])
+        keys.update(rows.order_by("-pk").values_list("hash", "pk"))
+    return keys
 
 
 def in_readable(readable: QuerySet[Any], file: str = "pk") -> Q:
     """The rule that a file is linked in one of these repositories or buckets; `file` names its key in the query."""
     direct = FileLink.objects.filter(file=OuterRef(file))
-    behind = ObjectLink.objects.filter(object__xet_file=OuterRef(file))
+    behind = ObjectLink.objects.filter(xet_file=OuterRef(file))
     there = readable.filter(pk=OuterRef("repo_id"))
     return Q(Exists(direct.filter(Exists(there)))) | Q(Exists(behind.filter(Exists(there))))
 
@@ -52,7 +67,8 @@ def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Quer
     if missing:
         raise MissingXetFiles(missing)
     for some in in_pages(sorted(sizes)):
-        rows = dict(kept(XetFile.objects.filter(hash__in=some), "hash").values_list("hash", "pk"))
+        chosen = _chosen(actor, repo_id, some, readable)
+        rows = dict(kept(XetFile.objects.filter(pk__in=chosen.values()), "hash").values_list("hash", "pk"))
         if gone := set(some) - rows.keys():  # collected since they were asked for
             raise MissingXetFiles(sorted(gone))
         FileLink.objects.bulk_create(
@@ -71,24 +87,25 @@ def unlink_files(repo_id: int, hashes: Iterable[str]) -> int:
     gone = 0
     with transaction.atomic():
         for some in in_pages(hashes):
-            keys = list(XetFile.objects.filter(hash__in=some).values_list("pk", flat=True))
-            gone += FileLink.objects.filter(repo_id=repo_id, file_id__in=keys).delete()[0]
+            gone += FileLink.objects.filter(repo_id=repo_id, file__hash__in=some).delete()[0]
         if gone:
             usage.remeasure([repo_id])
     return gone
 
 
-def remember_files(actor: Actor, repo_id: int, hashes: Iterable[str]) -> None:
+def remember_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: QuerySet[Any]) -> None:
     """Notes that `actor` may put these files into this bucket, having been told that they need not be sent.
 
-    The caller has just found them by `known_files`. A batch later succeeds even if their source has gone meanwhile.
+    The caller has just found them by `known_files`, among `readable`. A batch later succeeds even if their
+    source has gone meanwhile.
     """
     if actor.user_id is None:
         return
     moment = clock.now()
     for some in in_pages(hashes):
         with transaction.atomic():
-            keys = kept(XetFile.objects.filter(hash__in=some), "hash").values_list("pk", flat=True)
+            chosen = _chosen(actor, repo_id, some, readable).values()
+            keys = kept(XetFile.objects.filter(pk__in=chosen), "hash").values_list("pk", flat=True)
             FileReceipt.objects.bulk_create(
                 [FileReceipt(user_id=actor.user_id, repo_id=repo_id, file_id=key, renewed_at=moment) for key in keys],
                 update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
@@ -105,9 +122,9 @@ def linked_files(repo_id: int, hashes: Iterable[str]) -> dict[str, int]:
 
 
 def files_behind(repo_id: int, oids: Iterable[str]) -> dict[str, str]:
-    """The Xet file hash of each of these objects that is linked in the repository and has one."""
+    """The Xet file hash of each of these objects that the repository has as chunks."""
     found: dict[str, str] = {}
     for some in in_pages(oids):
-        rows = LargeObject.objects.filter(sha256__in=some, links__repo_id=repo_id, xet_file__isnull=False)
-        found.update(rows.values_list("sha256", "xet_file__hash"))
+        rows = ObjectLink.objects.filter(object__sha256__in=some, repo_id=repo_id, xet_file__isnull=False)
+        found.update(rows.values_list("object__sha256", "xet_file__hash"))
     return found

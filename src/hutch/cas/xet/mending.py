@@ -12,10 +12,10 @@ from django.db import transaction
 
 from hutch.cas import hashing, stores
 from hutch.cas.dying import SETTLING
-from hutch.cas.models import DedupeChunk, FileXorb, LargeObject, XetFile, Xorb
+from hutch.cas.models import DedupeChunk, FileXorb, LargeObject, ObjectLink, XetFile, Xorb
 from hutch.cas.problems import Problem
 from hutch.cas.xet import copies, epochs, scrubbing, spans, storing
-from hutch.cas.xet.reading import FileReader, terms_of
+from hutch.cas.xet.reading import FileReader
 from hutch.cas.xet.scrubbing import Look
 from hutch.core import clock
 from hutch.core.errors import HutchError
@@ -119,15 +119,21 @@ def _rebuild(found: Look, index: XorbIndex) -> str:
 
 def _mend_file(name: str) -> str:
     """Which chunks a file uses is told twice; its terms are right if they make its hash."""
-    row = XetFile.objects.filter(hash=name).first()
-    if row is None or (problem := scrubbing.check_file(row)) is None:
-        return "it is whole now, or gone"
+    told = [
+        _mend_terms(row, problem)
+        for row in XetFile.objects.filter(hash=name)
+        if (problem := scrubbing.check_file(row))
+    ]
+    return "; ".join(dict.fromkeys(told)) or "it is whole now, or gone"
+
+
+def _mend_terms(row: XetFile, problem: Problem) -> str:
     try:
-        terms = terms_of(name)
+        terms = files.unpack_terms(bytes(row.terms))
         found = files.hash_of(terms, FileReader(terms, loads=True).index_of)
     except HutchError:
         terms, found = [], b""
-    if found != hashes.from_hex(name) or files.size_of(terms) != row.size_bytes:
+    if found != hashes.from_hex(row.hash) or files.size_of(terms) != row.size_bytes:
         return f"it cannot be put together from what is here ({problem.detail}): send it again"
     keys = dict(Xorb.objects.filter(hash__in=scrubbing.runs_of(terms)).values_list("hash", "pk"))
     runs = scrubbing.runs_of(terms)
@@ -171,5 +177,6 @@ def _drop_file(row: LargeObject) -> str:
         LargeObject.objects.filter(xet_file=file).exclude(storage_key="").update(xet_file=None)
         if LargeObject.objects.filter(xet_file=file).exists():
             return ""
+        ObjectLink.objects.filter(xet_file=file).update(xet_file=None)
         file.delete()
     return "its chunks were dropped in favour of its blob, which is whole"

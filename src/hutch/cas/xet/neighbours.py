@@ -33,17 +33,18 @@ class Place:
     position: int
 
 
-def rule_for(repo_ids: Sequence[int]) -> Q:
+def rule_for(repo_ids: Sequence[int], file: str = "file_id") -> Q:
     """Files that whoever reads an object of these repositories may know of: everybody may, or each of them has it.
 
-    Else somebody could send bytes, wait for them to be cut, and see whether a stranger has the same.
+    Else somebody could send bytes, wait for them to be cut, and see whether a stranger has the same. `file` names a
+    file's key in the query.
     """
     rule = Q(pk__gt=0)
     for repo_id in repo_ids:
-        direct = FileLink.objects.filter(file=OuterRef("file_id"), repo_id=repo_id)
-        behind = ObjectLink.objects.filter(object__xet_file=OuterRef("file_id"), repo_id=repo_id)
+        direct = FileLink.objects.filter(file=OuterRef(file), repo_id=repo_id)
+        behind = ObjectLink.objects.filter(xet_file=OuterRef(file), repo_id=repo_id)
         rule &= Q(Exists(direct)) | Q(Exists(behind))
-    return rule | links.in_readable(rights.readable_by(NOBODY), "file_id")
+    return rule | links.in_readable(rights.readable_by(NOBODY), file)
 
 
 class Neighbours:

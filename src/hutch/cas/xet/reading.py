@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import BinaryIO
 
+from django.db.models import Exists, OuterRef
+
 from hutch.cas import stores
-from hutch.cas.models import FileLink, XetFile
+from hutch.cas.models import FileLink, FileXorb, XetFile
 from hutch.cas.xet import xorbs
 from hutch.cas.xet.xorbs import Table
 from hutch.core import threads
@@ -123,8 +125,10 @@ class FilePieces:
 
 
 def terms_of(name: str) -> list[Term]:
-    """The terms of a file that is here. Raises NotFound."""
-    packed = XetFile.objects.filter(hash=name).values_list("terms", flat=True).first()
+    """The terms of a file that is here; of one that lies here more than once, whole ones. Raises NotFound."""
+    bad = Exists(FileXorb.objects.filter(file=OuterRef("pk"), xorb__damaged=True))
+    rows = XetFile.objects.filter(hash=name).order_by(bad, "pk")
+    packed = rows.values_list("terms", flat=True).first()
     if packed is None:
         raise NotFound("The file is gone", field="hash", value=name)
     return files.unpack_terms(bytes(packed))

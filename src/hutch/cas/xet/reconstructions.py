@@ -87,12 +87,12 @@ class _Seen:
 def _find(actor: Actor, token: CasToken, name: str) -> XetFile:
     there = rights.readable_by(actor).filter(pk=token.repo_id)
     linked = Exists(FileLink.objects.filter(file=OuterRef("pk"), repo_id=token.repo_id))
-    behind = Exists(ObjectLink.objects.filter(object__xet_file=OuterRef("pk"), repo_id=token.repo_id))
+    behind = Exists(ObjectLink.objects.filter(xet_file=OuterRef("pk"), repo_id=token.repo_id))
     sent = FileReceipt.objects.filter(file=OuterRef("pk"), repo_id=token.repo_id, user_id=token.user_id)
     rule = (Q(linked) | Q(behind)) & Q(Exists(there))
     if token.user_id:
         rule |= Q(Exists(sent))
-    found = XetFile.objects.filter(rule, hash=name).first()
+    found = XetFile.objects.filter(rule, hash=name).order_by("pk").first()
     if found is None:
         raise NotFound("This repository has no such file", field="hash", value=name)
     return found

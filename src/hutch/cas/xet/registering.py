@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.db.models import Q
+
 from hutch.cas.models import FileXorb, XetFile, Xorb
 from hutch.cas.queries import in_pages, kept
 from hutch.cas.xet import spans, storing
@@ -21,19 +23,24 @@ def keep_xorbs(keys: Iterable[int]) -> set[int]:
     return there
 
 
-def write_file(name: bytes, size: int, terms: Sequence[Term], keys: Mapping[bytes, int], first: bytes) -> int:
+def write_file(
+    name: bytes, size: int, terms: Sequence[Term], keys: Mapping[bytes, int], first: bytes, known: Q
+) -> int:
     """A file's rows; its key. `keys` are those of the xorbs' rows, `first` is the hash of its first chunk.
 
-    Of one that is here, whoever came first has said where the chunks lie, unless there they are damaged.
+    Of one that is here and `known`, whoever came first has said where the chunks lie, unless there they are damaged.
     """
-    moment, text = clock.now(), hashes.to_hex(name)
-    row = XetFile(hash=text, size_bytes=size, terms=files.pack_terms(terms), touched_at=moment)
-    XetFile.objects.bulk_create([row], ignore_conflicts=True)
-    stored = kept(XetFile.objects.defer("terms")).get(hash=text)
+    moment, packed = clock.now(), files.pack_terms(terms)
+    rows = XetFile.objects.filter(known, hash=hashes.to_hex(name)).defer("terms")
+    stored = kept(rows).first()
+    if stored is None:
+        stored = XetFile.objects.create(
+            hash=hashes.to_hex(name), size_bytes=size, terms=packed, touched_at=moment
+        )
     XetFile.objects.filter(pk=stored.pk).update(touched_at=moment)
     if stored.uses.filter(xorb__damaged=True).exists():
         stored.uses.all().delete()
-        XetFile.objects.filter(pk=stored.pk).update(terms=row.terms)
+        XetFile.objects.filter(pk=stored.pk).update(terms=packed)
     if not stored.uses.exists():
         _write_uses(stored.pk, terms, keys, first)
     return stored.pk

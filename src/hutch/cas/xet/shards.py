@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
+
 from hutch.cas import usage
 from hutch.cas.errors import ChecksumRefused, QuotaRefused, XorbsRefused
-from hutch.cas.models import FileReceipt, LargeObject
+from hutch.cas.models import FileReceipt, LargeObject, ObjectLink, Receipt
 from hutch.cas.queries import in_one_go, kept
 from hutch.cas.service import write_receipts
 from hutch.cas.xet import epochs, registering, rights, spans, xorbs
@@ -34,6 +36,7 @@ faults.declare("cas.after_shard_rows")
 class Examined:
     """A shard that holds what it says, but for the SHA-256 of `unproven`: entries by their place in `files`."""
 
+    actor: Actor
     files: list[FileEntry]
     sizes: list[int]
     known: _Known
@@ -58,7 +61,7 @@ def examine(actor: Actor, token: CasToken, shard: Shard) -> Examined:
     if token.room_bytes != NO_LIMIT and sum(sizes) > token.room_bytes:
         raise QuotaRefused(sum(sizes), token.room_bytes)
     unproven = [place for place, entry in enumerate(shard.files) if not _is_proven(actor, entry)]
-    return Examined(shard.files, sizes, known, unproven)
+    return Examined(actor, shard.files, sizes, known, unproven)
 
 
 def check_sha256(entry: FileEntry, found: str) -> None:
@@ -85,9 +88,7 @@ def admit(token: CasToken, examined: Examined) -> int:
 def _admit(token: CasToken, examined: Examined) -> None:
     examined.known.keep(examined.files)
     in_order = sorted(zip(examined.files, examined.sizes, strict=True), key=lambda pair: pair[0].hash)
-    written = [
-        (_write(token, entry, size, examined.known), entry.sha256 or "", size) for entry, size in in_order
-    ]
+    written = [(_write(token, entry, size, examined), entry.sha256 or "", size) for entry, size in in_order]
     for key, sha256, size in sorted(written, key=lambda row: row[1]):
         if sha256:
             _write_object(token, key, sha256, size)
@@ -100,9 +101,10 @@ def _is_proven(actor: Actor, entry: FileEntry) -> bool:
     """
     if entry.sha256 is None:
         return True
-    rows = LargeObject.objects.filter(
-        rights.readable_files(actor, "xet_file_id"), xet_file__hash=hashes.to_hex(entry.hash)
-    )
+    chunks = {"object": OuterRef("pk"), "xet_file__hash": hashes.to_hex(entry.hash)}
+    there = ObjectLink.objects.filter(**chunks, repo_id__in=rights.readable_by(actor).values("pk"))
+    sent = Receipt.objects.filter(**chunks, user_id=actor.user_id)
+    rows = LargeObject.objects.filter(Exists(there) | Exists(sent))
     known = rows.values_list("sha256", flat=True).first()
     if known is not None:
         check_sha256(entry, known)
@@ -154,11 +156,12 @@ class _Known:
         return row is not None and spans.covers(self._usable.get(row.id, []), start, end)
 
 
-def _write(token: CasToken, entry: FileEntry, size: int, known: _Known) -> int:
+def _write(token: CasToken, entry: FileEntry, size: int, examined: Examined) -> int:
     """A file's rows and the sender's receipt; its key."""
+    known, theirs = examined.known, rights.readable_files(examined.actor, "pk")
     keys = {term.xorb: known.rows[term.xorb].id for term in entry.terms}
     first = known.index_of(entry.terms[0].xorb).hash(entry.terms[0].start) if entry.terms else b""
-    file = registering.write_file(entry.hash, size, entry.terms, keys, first)
+    file = registering.write_file(entry.hash, size, entry.terms, keys, first, theirs)
     FileReceipt.objects.bulk_create(
         [FileReceipt(user_id=token.user_id, repo_id=token.repo_id, file_id=file, renewed_at=clock.now())],
         update_conflicts=True, update_fields=["renewed_at"], unique_fields=["user_id", "repo_id", "file"],
@@ -175,4 +178,4 @@ def _write_object(token: CasToken, file_id: int, sha256: str, size: int) -> None
     key = kept(LargeObject.objects.filter(sha256=sha256)).values_list("pk", flat=True).get()
     if LargeObject.objects.filter(pk=key, xet_file__isnull=True).update(xet_file_id=file_id):
         usage.remeasure_users([key])
-    write_receipts(token.user_id, token.repo_id, [key])
+    write_receipts(token.user_id, token.repo_id, {key: file_id})

@@ -88,10 +88,10 @@ def answer(actor: Actor, repo: RepoRow, batch: Batch, base_url: str) -> Shape:
             "objects": _downloads(actor, repo, batch, base_url),
             "hash_algo": "sha256",
         }
-    sizes = cas.known(
-        actor, repo.id, (asked.oid for asked in batch.objects if not asked.wrong), readable_by(actor)
-    )
-    cas.remember(actor, repo.id, [asked.oid for asked in batch.objects if sizes.get(asked.oid) == asked.size])
+    there = readable_by(actor)
+    sizes = cas.known(actor, repo.id, (asked.oid for asked in batch.objects if not asked.wrong), there)
+    found = [asked.oid for asked in batch.objects if sizes.get(asked.oid) == asked.size]
+    cas.remember(actor, repo.id, found, there)
     if "xet" in batch.transfers:
         return _by_xet(actor, repo, batch, sizes, base_url)
     in_parts = _in_parts(batch, [asked for asked in batch.objects if asked.oid not in sizes])
