@@ -15,12 +15,12 @@ class Certificate:
     key: Path
 
 
-def self_made(folder: Path, *, days: int = 2, name: str = "hub") -> Certificate:
+def self_made(folder: Path, *, days: int = 2, name: str = "hub", is_authority: bool = False) -> Certificate:
     """A certificate for this machine's loopback names. `days` -1: one that ended yesterday."""
     made = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
     names = "subjectAltName=DNS:localhost,DNS:hub.example.org,IP:127.0.0.1,IP:::1"
     # By itself openssl makes it an authority's, and hf_xet (rustls) takes no authority's certificate for a server's.
-    server = "basicConstraints=critical,CA:FALSE"
+    server = f"basicConstraints=critical,CA:{str(is_authority).upper()}"
     words = [
         "-x509",
         "-newkey",

@@ -208,6 +208,13 @@ def test_a_key_that_does_not_fit_is_bad_and_so_is_one_that_others_can_read(hub: 
     assert "others can read" in _bad(hub, "tls", **{**tls, "HUTCH_TLS_KEY": str(one.key)})
 
 
+def test_a_certificate_that_xet_clients_refuse_is_a_warning(hub: Hub, tmp_path: Path) -> None:
+    made = self_made(tmp_path, days=60, is_authority=True)
+    tls = {"HUTCH_TLS_CERT": str(made.cert), "HUTCH_TLS_KEY": str(made.key)}
+    found = _doctor(hub, **tls)[1]["tls"]
+    assert (found["level"], "hf_xet refuses it" in found["what"]) == ("warn", True)
+
+
 def test_a_certificate_without_the_public_name_is_a_warning(hub: Hub, tmp_path: Path) -> None:
     made = self_made(tmp_path, days=90)
     tls = {"HUTCH_TLS_CERT": str(made.cert), "HUTCH_TLS_KEY": str(made.key)}

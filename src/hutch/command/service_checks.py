@@ -10,11 +10,15 @@ import ssl
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from hutch.command.findings import Finding
 from hutch.command.served import is_served
 from hutch.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 POSTGRES_NEEDED = 150_000
 _WAIT_S = 5.0
@@ -164,13 +168,26 @@ def _certificate(settings: Settings, path: Path) -> Finding:
         return Finding(
             "tls", "warn", f"{what}, but for {', '.join(names) or 'no name'} and not {wanted}", remedy
         )
+    if _is_authority(certificate):
+        remedy = "make one with CA:FALSE: see docs/operations.md, TLS"
+        return Finding(
+            "tls", "warn", f"{what}, but an authority's own: hf_xet refuses it, openssl does not", remedy
+        )
     return Finding("tls", "ok", what)
 
 
-def _names(certificate: object) -> list[str]:
+def _is_authority(certificate: Certificate) -> bool:
     from cryptography import x509
 
-    assert isinstance(certificate, x509.Certificate)
+    try:
+        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _names(certificate: Certificate) -> list[str]:
+    from cryptography import x509
+
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
