@@ -203,8 +203,8 @@ def test_lie_in_a_shard_is_refused_and_named(sender: Sender, repo: str, cas: Cas
         "sha256": [file.described(sha256="ab" * 32)],
         "file hash": [file.described(hash=hashes.from_hex(ABSENT))],
         "length": [file.described(terms=[Term(term.xorb, 0, term.end, term.raw_bytes - 1)])],
-        "xorb": [
-            file.described(terms=[Term(hashes.from_hex(ABSENT), 0, term.end, term.raw_bytes)]),
+        "xorb": [file.described(terms=[Term(hashes.from_hex(ABSENT), 0, term.end, term.raw_bytes)])],
+        "chunk range": [
             file.described(terms=[Term(term.xorb, 0, term.end + 1, term.raw_bytes)]),
             file.described(terms=[Term(term.xorb, 8000, 8100, term.raw_bytes)]),
         ],

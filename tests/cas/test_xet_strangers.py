@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 
 from hutch.cas import checking, cleaning, collecting, service, usage
 from hutch.cas.models import FileXorb, LargeObject, ObjectLink, XetFile, Xorb
@@ -164,6 +166,20 @@ def test_file_of_two_buckets_lies_where_each_has_sent_it() -> None:
     assert usage.totals().distinct_bytes == len(CONTENT)
     assert links.unlink_files(REPO, [name]) == 1
     assert links.linked_files(OTHER, [name]) == {name: len(CONTENT)}
+
+
+def test_sent_many_times_at_once_by_one_it_lies_here_once() -> None:
+    entry = entry_of([(send_xorb(PIECES), 0, 3)], CONTENT)
+
+    def send(_: int) -> None:
+        try:
+            register(entry)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(send, range(6)))
+    assert XetFile.objects.count() == 1
 
 
 def test_links_of_before_have_what_their_objects_had() -> None:

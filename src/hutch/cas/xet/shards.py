@@ -153,7 +153,11 @@ class _Known:
 
     def _may_use(self, name: bytes, start: int, end: int) -> bool:
         row = self.rows.get(name)
-        return row is not None and spans.covers(self._usable.get(row.id, []), start, end)
+        if row is None:
+            return False
+        usable = self._usable.get(row.id, [])
+        # Who may use all of it is told of chunks that it does not have by what checks the file.
+        return spans.covers(usable, start, end) or usable == [(0, row.chunks)]
 
 
 def _write(token: CasToken, entry: FileEntry, size: int, examined: Examined) -> int:
