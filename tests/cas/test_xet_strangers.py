@@ -58,7 +58,8 @@ def told(actor: Actor, repo_id: int) -> set[str]:
 
 
 def collect() -> None:
-    collecting.collect(GRACE_S, lambda doing: None)
+    foreseen = collecting.foresee(GRACE_S)
+    assert collecting.collect(GRACE_S, lambda doing: None).shape() == foreseen.shape()
     assert [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()] == []
 
 

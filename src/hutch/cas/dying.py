@@ -95,7 +95,8 @@ def movable() -> QuerySet[LargeObject]:
 
 def files(limits: Limits) -> QuerySet[XetFile]:
     """Xet files behind no object, and in no repository or bucket, which nobody may still be about to commit."""
-    behind = LargeObject.objects.filter(xet_file=OuterRef("pk")).exclude(pk__in=objects(limits).values("pk"))
+    leaving = Q(pk__in=objects(limits).values("pk")) | Q(pk__in=movable().values("pk"))
+    behind = LargeObject.objects.filter(xet_file=OuterRef("pk")).exclude(leaving)
     linked = Exists(FileLink.objects.filter(file=OuterRef("pk")))
     told = Exists(ObjectLink.objects.filter(xet_file=OuterRef("pk")))
     awaited = Exists(FileReceipt.objects.filter(file=OuterRef("pk"), renewed_at__gte=limits.awaited))
