@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 _FEATURES = frozenset({"seed", "min_p"})
 _FINISHED = {"STOP": "stop", "LENGTH": "length"}
 _MOST_SEQUENCES = 256
+# With these a text is the same alone and among others, for about a quarter of the speed: all three are needed.
+_EXACT = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
 
 
 class OpenVinoRunner:
     """A model on this machine's processor. `cache_bytes` is taken at once, for keys and values of all requests."""
 
     def __init__(
-        self, path: Path, *, context: int, cache_bytes: int = 1 << 30, threads: int = 0, shares_prefixes: bool = True
+        self,
+        path: Path,
+        *,
+        context: int,
+        cache_bytes: int = 1 << 30,
+        threads: int = 0,
+        shares_prefixes: bool = True,
+        is_exact: bool = True,
     ) -> None:
         import openvino_genai as genai
 
@@ -36,7 +45,9 @@ class OpenVinoRunner:
         scheduler.cache_size = max(1, cache_bytes >> 30)
         scheduler.enable_prefix_caching = shares_prefixes
         scheduler.max_num_seqs = _MOST_SEQUENCES
-        options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads} if threads else {}
+        options: dict[str, Any] = dict(_EXACT if is_exact else {})
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
         try:
             self._pipeline = genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", options, {})
         except RuntimeError as error:
