@@ -19,6 +19,7 @@ from hutch.cas.xet import wire as xet_wire
 from hutch.core import converters
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.wires import Receive, Route, Scope, Send, answer, error_answer, route
+from hutch.inference import wire as inference_wire
 from hutch.repos import wire as repos_wire
 from hutch.repos.api import info as api_info
 from hutch.repos.api import lists as api_lists
@@ -41,6 +42,7 @@ WIRES: list[Route] = [
     *web_wire.ROUTES,
     *cas_wire.ROUTES,
     *xet_wire.ROUTES,
+    *inference_wire.ROUTES,
     *lfs_wire.ROUTES,
     *buckets_wire.ROUTES,  # before the files of repositories, whose addresses fit nearly everything
     *repos_wire.ROUTES,

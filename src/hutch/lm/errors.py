@@ -2,6 +2,7 @@
 
 BadRequest                 400
 ├── BadGeneration          400  BadGeneration   a sampling parameter or prompt that cannot be meant
+├── BadTemplate            400  BadTemplate     a chat template that fails, or refuses these messages
 ├── PromptTooLong          400  PromptTooLong   prompt and answer do not fit into the context
 └── NotSupported           400  NotSupported    the runner of this model cannot do what is asked
 HutchError                 500
@@ -17,6 +18,12 @@ class BadGeneration(BadRequest):
     """This cannot be generated."""
 
     code = "BadGeneration"
+
+
+class BadTemplate(BadRequest):
+    """The chat template cannot make a prompt of these messages."""
+
+    code = "BadTemplate"
 
 
 class PromptTooLong(BadRequest):

@@ -1,0 +1,1 @@
+"""Models that answer: who may ask which, where they are loaded, and OpenAI's address for it."""

@@ -1,0 +1,1 @@
+"""From messages to a prompt and from text to an answer."""
