@@ -16,6 +16,7 @@ SABOTAGE = """
 import sys
 from pathlib import Path
 from benchmarks.torture import Torture
+from hutch.git import ref_update
 import pygit2
 
 torture = Torture(Path(sys.argv[1]), 11, sys.argv[2])
@@ -41,7 +42,10 @@ if sys.argv[3] == "branch":
     for folder in (torture.hub.data / "git").glob("??/*.git"):
         git = pygit2.Repository(str(folder))
         if write.answer in git:
-            git.references["refs/heads/commits"].set_target(git.walk(write.answer).__next__().parents[0].id)
+            name = "refs/heads/commits"
+            now, back = git.references[name].target, git[write.answer].parents[0].id
+            # not by libgit2: the kill may have left a lock file, which the hub knows to put aside
+            ref_update.update(folder, [ref_update.RefUpdate(name, str(now), str(back))])
 else:
     losable()[-1].unlink()  # the youngest, which has not been downloaded yet
 for problem in torture.verdict.problems():

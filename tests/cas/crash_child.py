@@ -12,9 +12,9 @@ import sys
 
 import hutch.boot
 import hutch.routes  # noqa: F401
-from hutch.cas import checking, cleaning, collecting, deduping, service, sources
+from hutch.cas import checking, collecting, deduping, service, sources
 from hutch.cas.models import LargeObject, ObjectLink, Xorb
-from hutch.cas.xet import mending, scrubbing
+from hutch.cas.xet import mending
 from hutch.core.database import migrate
 from hutch.git.pointers import Pointer
 from hutch.storage import faults
@@ -29,6 +29,7 @@ from tests.cas.xet_making import (
     entry_of,
     flip,
     name_of,
+    problems,
     register,
     send_file,
     send_xorb,
@@ -73,26 +74,22 @@ def _link(oid: str) -> None:
 
 def work() -> None:
     """Mends, cuts up, collects: all that moves what is stored."""
-    for problem in _problems():
+    for problem in problems():
         mending.mend(problem)
     deduping.dedupe(lambda fraction, text: None)
     collecting.collect(GRACE_S, lambda doing: None)
 
 
-def _problems() -> list:
-    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
-
-
 def state() -> dict[str, object]:
     """What is there: bytes of everything linked, and whether rows and blobs agree."""
-    read, problems, lost = {}, _problems(), hashlib.sha256(b"".join(LOST)).hexdigest()
+    read, found, lost = {}, problems(), hashlib.sha256(b"".join(LOST)).hexdigest()
     for oid, size in ObjectLink.objects.values_list("object__sha256", "object__size_bytes"):
         stored = service.object_of(REPO, oid)
         assert stored is not None
         read[oid] = hashlib.sha256(sources.read(stored, 0, size)).hexdigest() == oid
     return {
-        "whole": all(read.values()), "linked": len(read), "problems": [str(problem) for problem in problems],
-        "news": [str(problem) for problem in problems if problem.oid not in (name_of(LOST), lost)],
+        "whole": all(read.values()), "linked": len(read), "problems": [str(problem) for problem in found],
+        "news": [str(problem) for problem in found if problem.oid not in (name_of(LOST), lost)],
         "strays": checking.unknown_blobs().count, "objects": LargeObject.objects.count(),
         "unused": Xorb.objects.filter(users__isnull=True).count(),
         "blobs": [len(blobs("lfs")), len(blobs("xorbs"))], "xorbs": Xorb.objects.count(),

@@ -15,8 +15,7 @@ from hutch.cas.models import (
     XetFile,
     Xorb,
 )
-from hutch.cas.problems import Problem
-from hutch.cas.xet import epochs, links, scrubbing, xorbs
+from hutch.cas.xet import epochs, links, xorbs
 from hutch.core.errors import BadRequest
 from hutch.core.jobs import JOBS
 from hutch.git.pointers import Pointer
@@ -34,10 +33,12 @@ from tests.cas.xet_making import (
     blob_of,
     blobs,
     chunks,
+    collected,
     content_of,
     entry_of,
     flip,
     name_of,
+    problems,
     register,
     send_file,
     send_xorb,
@@ -51,16 +52,7 @@ DAY_S, GRACE_S = 86_400, 2 * 86_400
 
 
 def _gc(grace_s: float = GRACE_S) -> Collected:
-    """A collection that does just what was foreseen."""
-    foreseen = collecting.foresee(grace_s)
-    done = collecting.collect(grace_s, lambda doing: None)
-    assert foreseen.shape() == done.shape()
-    assert _problems() == []
-    return done
-
-
-def _problems() -> list[Problem]:
-    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
+    return collected(grace_s)
 
 
 def _counts() -> tuple[int, int, int]:
@@ -253,14 +245,14 @@ def test_collection_that_was_killed_leaves_what_the_next_one_takes(point: str) -
             deaths += 1
         finally:
             faults.disarm()
-        assert _problems() == []
+        assert problems() == []
     assert deaths >= 3
     assert _counts() == (1, 1, 1)
     _gc()
     assert checking.unknown_blobs().count == 0
     assert content_of(kept) == b"".join(OTHERS)
     assert send_file(PIECES) is not None
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_sweep_takes_what_clients_have_forgotten() -> None:
@@ -304,7 +296,7 @@ def test_collection_can_be_ended_between_two_steps() -> None:
 
     with pytest.raises(InterruptedError):
         collecting.collect(GRACE_S, end)
-    assert _problems() == []
+    assert problems() == []
     assert _gc().xorbs == 3
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from hutch.cas import cleaning, collecting, service
+from hutch.cas import collecting, service
 from hutch.cas.collecting import Collected
 from hutch.cas.models import DedupeChunk, FileXorb, LargeObject, Xorb
-from hutch.cas.problems import Problem
-from hutch.cas.xet import dedupe, epochs, reconstructions, scrubbing, tokens
+from hutch.cas.xet import dedupe, epochs, reconstructions, tokens
 from hutch.cas.xet.reading import stream, terms_of
 from hutch.git.pointers import Pointer
 from hutch.storage import faults
@@ -28,6 +27,7 @@ from tests.cas.xet_making import (
     entry_of,
     flip,
     name_of,
+    problems,
     register,
     send_file,
     send_xorb,
@@ -51,12 +51,8 @@ def _part(*runs: tuple[int, int], repo: int = OTHER) -> LargeObject:
 
 def _gc(grace_s: float = GRACE_S) -> Collected:
     done = collecting.collect(grace_s, lambda doing: None)
-    assert _problems() == []
+    assert problems() == []
     return done
-
-
-def _problems() -> list[Problem]:
-    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
 
 
 @pytest.fixture(autouse=True)
@@ -228,7 +224,7 @@ def test_compaction_that_was_killed_leaves_every_file_whole(point: str) -> None:
     with pytest.raises(InterruptedError):
         collecting.collect(GRACE_S, lambda doing: None)
     faults.disarm()
-    assert _problems() == []
+    assert problems() == []
     assert content_of(row) == content
     for _ in range(2):
         _gc()

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hutch.cas import cleaning, collecting, deduping, jobs, service, stores
+from hutch.cas import collecting, deduping, jobs, service, stores
 from hutch.cas.deduping import Deduped
 from hutch.cas.models import FileXorb, LargeObject, XetFile, Xorb
-from hutch.cas.problems import Problem
-from hutch.cas.xet import cutting, links, scrubbing
-from hutch.core import clock
+from hutch.cas.xet import cutting, links
 from hutch.core.jobs import JOBS, JobCancelled
 from hutch.git.pointers import Pointer
 from hutch.repos.models import Repo
@@ -25,11 +23,13 @@ from tests.cas.xet_making import (
     ALICE,
     OTHER,
     REPO,
+    a_repo,
     age,
     blobs,
     content_of,
     entry_of,
     flip,
+    problems,
     register,
     send_xorb,
 )
@@ -56,12 +56,8 @@ def by_lfs(content: bytes, repo_id: int = REPO) -> LargeObject:
 
 def dedupe(repo_id: int | None = None) -> Deduped:
     done = deduping.dedupe(lambda fraction, text: None, repo_id)
-    assert _problems() == []
+    assert problems() == []
     return done
-
-
-def _problems() -> list[Problem]:
-    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
 
 
 def assert_same(row: LargeObject, content: bytes) -> None:
@@ -150,7 +146,7 @@ def test_what_compresses_is_stored_compressed() -> None:
 @pytest.mark.parametrize("where", ["the same repository", "a public one", "a private one", "a gated one"])
 def test_chunks_are_shared_only_with_what_every_reader_may_read(where: str) -> None:
     if where != "the same repository":
-        _repo(OTHER, "private" if where == "a private one" else "public", "auto" if "gated" in where else "")
+        a_repo(OTHER, "private" if where == "a private one" else "public", "auto" if "gated" in where else "")
     by_lfs(CONTENT, REPO if where == "the same repository" else OTHER)
     dedupe()
     before = Xorb.objects.count()
@@ -176,13 +172,6 @@ def test_object_of_two_repositories_shares_with_what_both_have() -> None:
     service.link(ALICE, OTHER, [Pointer(row.sha256, row.size_bytes)])
     assert dedupe().stored_bytes > len(changed) - 1000, "the other repository does not have the first object"
     assert_same(row, changed)
-
-
-def _repo(key: int, visibility: str, gated: str = "") -> None:
-    Repo.objects.create(
-        pk=key, type="model", name=f"r{key}", full_name=f"a/r{key}", lower_full_name=f"a/r{key}",
-        visibility=visibility, gated=gated, updated_at=clock.now(),
-    )  # fmt: skip
 
 
 def test_only_large_objects_of_that_repository_are_cut_up() -> None:
@@ -213,7 +202,7 @@ def test_damaged_or_lost_blob_is_left_as_it_is_and_told() -> None:
 
 @pytest.mark.parametrize(("visibility", "files"), [("public", 1), ("private", 2)])
 def test_file_of_a_bucket_is_the_objects_too_if_all_may_read_it(visibility: str, files: int) -> None:
-    _repo(OTHER, visibility)
+    a_repo(OTHER, visibility)
     pieces = list(chunks_of(io.BytesIO(CONTENT)))
     entry = entry_of([(send_xorb(pieces), 0, len(pieces))])
     register(entry, ALICE, OTHER)
@@ -244,7 +233,7 @@ def test_work_that_was_killed_is_done_by_the_next(point: str) -> None:
             deaths += 1
         finally:
             faults.disarm()
-        assert _problems() == []
+        assert problems() == []
     assert deaths >= 1
     dedupe()
     for row, content in zip(rows, contents, strict=True):
@@ -268,7 +257,7 @@ def test_collection_in_the_midst_of_it_leaves_the_object_for_the_next_time() -> 
 
     faults.arm("cas.before_cut_rows", collect)
     assert len(deduping.dedupe(lambda fraction, text: None).left) == 1
-    assert _problems() == []
+    assert problems() == []
     assert dedupe().objects == 1
     assert_same(row, CONTENT)
 
@@ -291,7 +280,7 @@ def test_object_that_changes_meanwhile_is_left_as_it_is(what: str) -> None:
 
     faults.arm("cas.before_cut_rows", change)
     assert len(deduping.dedupe(lambda fraction, text: None).left) == 1
-    assert _problems() == []
+    assert problems() == []
     if what != "its repository went":
         assert_same(row, CONTENT)
 

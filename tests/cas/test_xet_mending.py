@@ -6,11 +6,10 @@ import os
 
 import pytest
 
-from hutch.cas import cleaning, service, stores
+from hutch.cas import service, stores
 from hutch.cas.errors import XorbsRefused
 from hutch.cas.models import DedupeChunk, FileReceipt, FileXorb, LargeObject, XetFile, Xorb
-from hutch.cas.problems import Problem
-from hutch.cas.xet import dedupe, epochs, mending, scrubbing
+from hutch.cas.xet import dedupe, epochs, mending
 from hutch.core.errors import NotFound
 from hutch.storage import faults
 from hutch.xet import hashes
@@ -28,6 +27,7 @@ from tests.cas.xet_making import (
     flip,
     name_of,
     plainly,
+    problems,
     register,
     send_file,
     send_xorb,
@@ -41,13 +41,9 @@ NAME = name_of(PIECES)
 
 def _mended() -> list[str]:
     """What was done about each problem; afterwards the blobs that are left belong to rows."""
-    done = [mending.mend(problem) for problem in _problems()]
+    done = [mending.mend(problem) for problem in problems()]
     assert blobs("xorbs") <= set(Xorb.objects.values_list("storage_key", flat=True))
     return done
-
-
-def _problems() -> list[Problem]:
-    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
 
 
 def test_damaged_chunk_comes_back_from_another_xorb_that_has_it() -> None:
@@ -56,7 +52,7 @@ def test_damaged_chunk_comes_back_from_another_xorb_that_has_it() -> None:
     flip(blob_of(NAME), 9500)
     assert "1 of its 3 chunks" in _mended()[0]
     assert content_of(row) == b"".join(PIECES)
-    assert _problems() == []
+    assert problems() == []
     assert not Xorb.objects.get(hash=NAME).damaged
     assert epochs.of(1).startswith("e1-1")
 
@@ -76,7 +72,7 @@ def test_all_of_a_xorb_comes_back_from_the_blobs_of_its_files(harm: str) -> None
             flip(blob_of(NAME), at)
     assert "3 of its 3 chunks" in _mended()[0]
     assert content_of(row) == b"".join(PIECES)
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_copies_of_one_xorb_in_several_places_are_joined() -> None:
@@ -115,7 +111,7 @@ def test_what_nobody_else_has_is_marked_and_clients_start_afresh_once() -> None:
         register(entry_of([(NAME, 0, 1)], PIECES[0]))
     send_xorb(PIECES, BOB)
     assert content_of(row) == b"".join(PIECES)
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_file_on_a_marked_xorb_moves_to_the_chunks_that_came_again() -> None:
@@ -127,7 +123,7 @@ def test_file_on_a_marked_xorb_moves_to_the_chunks_that_came_again() -> None:
     assert content_of(row) == b"".join(PIECES)
     assert list(FileXorb.objects.values_list("xorb__hash", flat=True)) == [again]
     assert "1 of its 3 chunks" in _mended()[0], "and the marked one is mended from them"
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_row_that_does_not_fit_its_whole_blob_is_made_anew() -> None:
@@ -139,7 +135,7 @@ def test_row_that_does_not_fit_its_whole_blob_is_made_anew() -> None:
     ):  # fmt: skip
         Xorb.objects.update(**change)
         assert "anew" in _mended()[0]
-        assert _problems() == []
+        assert problems() == []
     assert content_of(row) == b"".join(PIECES)
 
 
@@ -150,7 +146,7 @@ def test_table_of_another_form_of_the_xorb_is_made_anew_from_the_blob() -> None:
     blob_of(name_of(pieces)).write_bytes(plainly(pieces))
     assert "its chunk table was made anew" in _mended()[0]
     assert content_of(row) == b"".join(pieces)
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_wrong_table_over_a_lost_blob_is_marked() -> None:
@@ -159,7 +155,7 @@ def test_wrong_table_over_a_lost_blob_is_marked() -> None:
     Xorb.objects.update(index=b"nonsense")
     assert "marked" in _mended()[0]
     send_xorb(PIECES)
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_offers_and_uses_are_written_anew() -> None:
@@ -167,10 +163,10 @@ def test_offers_and_uses_are_written_anew() -> None:
     DedupeChunk.objects.update(position=2)
     FileXorb.objects.update(ranges="0-1")
     _mended()
-    assert _problems() == []
+    assert problems() == []
     FileXorb.objects.all().delete()
     _mended()
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_bad_blob_goes_where_the_chunks_are_whole_and_stays_where_they_are_not() -> None:
@@ -181,7 +177,7 @@ def test_bad_blob_goes_where_the_chunks_are_whole_and_stays_where_they_are_not()
     os.utime(path, (1e9, 1e9))
     assert _mended() == ["its blob was dropped in favour of its chunks, which are whole"]
     assert blobs("lfs") == set()
-    assert _problems() == []
+    assert problems() == []
     row.refresh_from_db()
     assert row.storage_key == ""
     flip(blob_of(NAME), 9500)
@@ -202,13 +198,13 @@ def test_file_that_cannot_be_mended_goes_where_the_blob_is_whole_and_is_proven_a
     register(entry_of([(NAME, 0, 3)], content))
     row.refresh_from_db()
     assert content_of(row) == content
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_crash_while_damage_is_marked_leaves_what_the_next_repair_finishes() -> None:
     row = send_file(PIECES)
     flip(blob_of(NAME), 9500)
-    (problem, *_) = _problems()
+    (problem, *_) = problems()
     faults.arm("cas.after_damage_marked", _die)
     try:
         with pytest.raises(InterruptedError):
@@ -225,7 +221,7 @@ def test_crash_while_a_xorb_is_rebuilt_leaves_what_the_next_repair_finishes() ->
     row = send_file(PIECES)
     send_xorb([PIECES[1]])
     flip(blob_of(NAME), 9500)
-    (problem, *_) = _problems()
+    (problem, *_) = problems()
     faults.arm("cas.after_xorb_blob", _die)
     try:
         with pytest.raises(InterruptedError):
@@ -233,9 +229,9 @@ def test_crash_while_a_xorb_is_rebuilt_leaves_what_the_next_repair_finishes() ->
     finally:
         faults.disarm()
     assert Xorb.objects.get(hash=NAME).damaged
-    assert "1 of its 3 chunks" in mending.mend(_problems()[0])
+    assert "1 of its 3 chunks" in mending.mend(problems()[0])
     assert content_of(row) == b"".join(PIECES)
-    assert _problems() == []
+    assert problems() == []
 
 
 def _die() -> None:

@@ -10,7 +10,6 @@ import pytest
 from hutch.cas import checking, cleaning, service, sources, stores
 from hutch.cas.errors import FileDamaged
 from hutch.cas.models import DedupeChunk, FileXorb, LargeObject, XetFile, Xorb
-from hutch.cas.problems import Problem
 from hutch.cas.xet import reconstructions, scrubbing, tokens
 from hutch.cas.xet.reading import read
 from hutch.xet import files, hashes
@@ -27,6 +26,7 @@ from tests.cas.xet_making import (
     flip,
     name_of,
     plainly,
+    problems,
     register,
     send_file,
     send_xorb,
@@ -37,12 +37,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 PIECES = chunks(9000, 20000, 500)
 
 
-def _problems() -> list[Problem]:
-    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
-
-
 def _kinds() -> set[tuple[str, str]]:
-    return {(problem.what, problem.kind) for problem in _problems()}
+    return {(problem.what, problem.kind) for problem in problems()}
 
 
 def test_what_is_whole_has_no_problems_and_each_size_is_told() -> None:
@@ -107,7 +103,7 @@ def test_rows_that_do_not_fit_their_xorb_are_found() -> None:
         assert (found.what, found.key) == ("xorb", "")
         assert detail in found.detail
         Xorb.objects.update(**before)
-    assert _problems() == []
+    assert problems() == []
 
 
 def test_chunk_offered_from_a_wrong_place_is_found() -> None:
@@ -115,7 +111,7 @@ def test_chunk_offered_from_a_wrong_place_is_found() -> None:
     assert DedupeChunk.objects.filter(position=0).count() == 1
     for place in (1, 99, -1):
         DedupeChunk.objects.update(position=place)
-        (found,) = _problems()
+        (found,) = problems()
         assert "1 of its chunks are offered" in found.detail
 
 
@@ -149,7 +145,7 @@ def test_object_stored_in_both_ways_is_read_in_both() -> None:
     service.store_bytes(1, REPO, b"".join(PIECES))
     row.refresh_from_db()
     assert (bool(row.storage_key), row.xet_file is not None) == (True, True)
-    assert _problems() == []
+    assert problems() == []
     blob = next(iter(blobs("lfs")))
     stores.blobs().delete(blob)
     assert [(p.kind, p.key) for p in cleaning.fsck()] == [("missing", blob)]
@@ -205,4 +201,4 @@ def test_blob_collected_in_favour_of_the_chunks_is_read_from_them() -> None:
 def test_form_of_a_xorb_does_not_matter_to_a_check() -> None:
     for pieces in (PIECES, [bytes(9000), b"a" * 100]):
         send_xorb(pieces, data=plainly(pieces))
-    assert _problems() == []
+    assert problems() == []

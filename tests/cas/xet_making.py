@@ -11,9 +11,11 @@ from pathlib import Path
 
 from django.db.models import Model, QuerySet
 
-from hutch.cas import service, stores
+from hutch.cas import cleaning, collecting, service, stores
+from hutch.cas.collecting import Collected
 from hutch.cas.models import FileReceipt, LargeObject, Receipt, Told, XetFile, Xorb, XorbReceipt
-from hutch.cas.xet import reading, shards, storing, xorbs
+from hutch.cas.problems import Problem
+from hutch.cas.xet import reading, scrubbing, shards, storing, xorbs
 from hutch.cas.xet.tokens import NO_LIMIT, CasToken
 from hutch.core import clock
 from hutch.core.permissions import Actor
@@ -99,12 +101,27 @@ def send_file(
     return row
 
 
-def a_repo(key: int) -> QuerySet[Repo]:
-    """A public model with that key, as a query."""
+def problems() -> list[Problem]:
+    """Whatever is wrong with what is stored, read from end to end."""
+    return [*scrubbing.check_xorbs(), *scrubbing.check_files(), *cleaning.fsck()]
+
+
+def collected(grace_s: float) -> Collected:
+    """A collection that does just what was foreseen, and leaves nothing wrong."""
+    foreseen = collecting.foresee(grace_s)
+    done = collecting.collect(grace_s, lambda doing: None)
+    assert foreseen.shape() == done.shape()
+    assert problems() == []
+    return done
+
+
+def a_repo(key: int, visibility: str = "public", gated: str = "") -> QuerySet[Repo]:
+    """A model with that key, as a query."""
     name = f"alice/model-{key}"
     Repo.objects.create(
-        pk=key, type="model", name=name, full_name=name, lower_full_name=name, updated_at=clock.now()
-    )
+        pk=key, type="model", name=name, full_name=name, lower_full_name=name, visibility=visibility, gated=gated,
+        updated_at=clock.now(),
+    )  # fmt: skip
     return Repo.objects.filter(pk=key)
 
 

@@ -17,7 +17,7 @@ from django.db.models import Model, QuerySet, Sum
 from hutch.cas import checking, dying, hashing, stores
 from hutch.cas.dying import Limits
 from hutch.cas.models import LargeObject, ObjectLink, Told, XetFile, Xorb
-from hutch.cas.queries import kept
+from hutch.cas.queries import kept, on_damage
 from hutch.cas.xet import compacting, epochs
 from hutch.storage import faults
 from hutch.storage.port import Blob
@@ -145,9 +145,8 @@ def _move(_limits: Limits, _done: Collected, turn: Turn) -> None:
 
 
 def _move_object(key: int) -> None:
-    whole = XetFile.objects.exclude(uses__xorb__damaged=True)
-    links = ObjectLink.objects.filter(object_id=key, xet_file__in=whole).values("xet_file_id")
-    found = kept(XetFile.objects.only("pk").filter(pk__in=links)).first()
+    links = ObjectLink.objects.filter(object_id=key).values("xet_file_id")
+    found = kept(XetFile.objects.only("pk").filter(~on_damage(), pk__in=links)).first()
     if found is not None:
         dying.movable().filter(pk=key).update(xet_file=found)
 

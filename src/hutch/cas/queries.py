@@ -8,7 +8,9 @@ from typing import ParamSpec, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
+
+from hutch.cas.models import FileXorb
 
 Key = TypeVar("Key", str, int)
 Row = TypeVar("Row", bound=Model)
@@ -40,6 +42,11 @@ def kept(rows: QuerySet[Row], *order: str) -> QuerySet[Row]:
     among themselves by `hash`, `sha256` and key.
     """
     return rows.select_for_update(no_key=True, of=("self",)).order_by(*order, "pk")
+
+
+def on_damage(file: str = "pk") -> Exists:
+    """Whether a Xet file rests on a damaged xorb; `file` names its key in the query."""
+    return Exists(FileXorb.objects.filter(file=OuterRef(file), xorb__damaged=True))
 
 
 def in_one_go(verb: Callable[P, R]) -> Callable[P, R]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, OuterRef
-
 from hutch.cas import hashing, stores, usage
-from hutch.cas.models import FileXorb, LargeObject, ObjectLink, XetFile, Xorb
-from hutch.cas.queries import in_one_go, in_pages, kept
+from hutch.cas.models import LargeObject, ObjectLink, XetFile, Xorb
+from hutch.cas.queries import in_one_go, in_pages, kept, on_damage
 from hutch.cas.xet import neighbours, registering, storing, xorbs
 from hutch.cas.xet.neighbours import Neighbours, Place
 from hutch.cas.xet.reading import FileReader
@@ -214,8 +212,7 @@ def _attach(row: LargeObject, repos: list[int], terms: list[Term]) -> str:
     for _ in range(_TRIES):
         # One that is here and known to all of them keeps its own terms: those are what must be proven.
         there = XetFile.objects.filter(neighbours.rule_for(repos, "pk"), hash=hashes.to_hex(name))
-        bad = FileXorb.objects.filter(file=OuterRef("pk"), xorb__damaged=True)
-        packed = there.exclude(Exists(bad)).order_by("pk").values_list("terms", flat=True).first()
+        packed = there.exclude(on_damage()).order_by("pk").values_list("terms", flat=True).first()
         proven = bytes(packed) if packed is not None else files.pack_terms(terms)
         problem = hashing.check_terms(row, files.unpack_terms(proven))
         if problem is not None:

@@ -22,11 +22,7 @@ def known_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Que
     A file may be put there if it is there already, if the actor sent it for this bucket, or if it is in one of
     `readable` (a query of repositories and buckets whose files the actor may read).
     """
-    sizes: dict[str, int] = {}
-    for some in in_pages(hashes):
-        for rule in _rules(actor, repo_id, readable):
-            sizes.update(XetFile.objects.filter(rule, hash__in=some).values_list("hash", "size_bytes"))
-    return sizes
+    return {name: size for name, (_, size) in _chosen(actor, repo_id, hashes, readable).items()}
 
 
 def _rules(actor: Actor, repo_id: int, readable: QuerySet[Any]) -> list[Q]:
@@ -38,13 +34,17 @@ def _rules(actor: Actor, repo_id: int, readable: QuerySet[Any]) -> list[Q]:
     return [*rules, in_readable(readable)]
 
 
-def _chosen(actor: Actor, repo_id: int, hashes: list[str], readable: QuerySet[Any]) -> dict[str, int]:
-    """The key of the row that counts there, for each of these files that the actor may put there."""
-    keys: dict[str, int] = {}
-    for rule in _rules(actor, repo_id, readable):
-        rows = XetFile.objects.filter(rule, hash__in=[name for name in hashes if name not in keys])
-        keys.update(rows.order_by("-pk").values_list("hash", "pk"))
-    return keys
+def _chosen(
+    actor: Actor, repo_id: int, hashes: Iterable[str], readable: QuerySet[Any]
+) -> dict[str, tuple[int, int]]:
+    """Key and size of the row that counts there, for each of these files that the actor may put there."""
+    found: dict[str, tuple[int, int]] = {}
+    for some in in_pages(hashes):
+        for rule in _rules(actor, repo_id, readable):
+            rows = XetFile.objects.filter(rule, hash__in=[name for name in some if name not in found])
+            for name, key, size in rows.order_by("-pk").values_list("hash", "pk", "size_bytes"):
+                found[name] = key, size
+    return found
 
 
 def in_readable(readable: QuerySet[Any], file: str = "pk") -> Q:
@@ -62,21 +62,21 @@ def link_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: Quer
     Raises MissingXetFiles naming those that do not exist for this actor, and then links nothing.
     """
     wanted = list(dict.fromkeys(hashes))
-    sizes = known_files(actor, repo_id, wanted, readable)
-    missing = sorted(set(wanted) - sizes.keys())
+    chosen = _chosen(actor, repo_id, wanted, readable)
+    missing = sorted(set(wanted) - chosen.keys())
     if missing:
         raise MissingXetFiles(missing)
-    for some in in_pages(sorted(sizes)):
-        chosen = _chosen(actor, repo_id, some, readable)
-        rows = dict(kept(XetFile.objects.filter(pk__in=chosen.values()), "hash").values_list("hash", "pk"))
+    for some in in_pages(sorted(chosen)):
+        keys = [chosen[name][0] for name in some]
+        rows = dict(kept(XetFile.objects.filter(pk__in=keys), "hash").values_list("hash", "pk"))
         if gone := set(some) - rows.keys():  # collected since they were asked for
             raise MissingXetFiles(sorted(gone))
         FileLink.objects.bulk_create(
             [FileLink(repo_id=repo_id, file_id=key) for key in rows.values()], ignore_conflicts=True
         )
-    if sizes:
+    if chosen:
         usage.remeasure([repo_id])
-    return sizes
+    return {name: size for name, (_, size) in chosen.items()}
 
 
 def unlink_files(repo_id: int, hashes: Iterable[str]) -> int:
@@ -104,7 +104,7 @@ def remember_files(actor: Actor, repo_id: int, hashes: Iterable[str], readable: 
     moment = clock.now()
     for some in in_pages(hashes):
         with transaction.atomic():
-            chosen = _chosen(actor, repo_id, some, readable).values()
+            chosen = [key for key, _ in _chosen(actor, repo_id, some, readable).values()]
             keys = kept(XetFile.objects.filter(pk__in=chosen), "hash").values_list("pk", flat=True)
             FileReceipt.objects.bulk_create(
                 [FileReceipt(user_id=actor.user_id, repo_id=repo_id, file_id=key, renewed_at=moment) for key in keys],

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import BinaryIO
 
-from django.db.models import Exists, OuterRef
-
 from hutch.cas import stores
-from hutch.cas.models import FileLink, FileXorb, XetFile
+from hutch.cas.models import FileLink, XetFile
+from hutch.cas.queries import on_damage
 from hutch.cas.xet import xorbs
 from hutch.cas.xet.xorbs import Table
 from hutch.core import threads
@@ -126,8 +125,7 @@ class FilePieces:
 
 def terms_of(name: str) -> list[Term]:
     """The terms of a file that is here; of one that lies here more than once, whole ones. Raises NotFound."""
-    bad = Exists(FileXorb.objects.filter(file=OuterRef("pk"), xorb__damaged=True))
-    rows = XetFile.objects.filter(hash=name).order_by(bad, "pk")
+    rows = XetFile.objects.filter(hash=name).order_by(on_damage(), "pk")
     packed = rows.values_list("terms", flat=True).first()
     if packed is None:
         raise NotFound("The file is gone", field="hash", value=name)
