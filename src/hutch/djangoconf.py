@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "hutch.cas",
     "hutch.repos",
     "hutch.buckets",
+    "hutch.inference",
     "hutch.web",
     "allauth",
     "allauth.account",

@@ -92,6 +92,7 @@ urlpatterns = [
     path("", api.urls),
     path("", include("hutch.accounts.urls")),
     path("", include("hutch.buckets.urls")),
+    path("", include("hutch.inference.urls")),
     path("", include("hutch.repos.urls")),  # its last addresses fit nearly everything
 ]
 handler400 = "hutch.web.pages.malformed"

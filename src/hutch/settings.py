@@ -107,6 +107,14 @@ class Settings:
     job_workers: int = _doc(
         2, "Threads of the server that run background jobs; 0 leaves them to `hutch worker`."
     )
+    model_memory_bytes: int = _doc(
+        0,
+        "Memory that loaded models may take together; what was used longest ago is unloaded first. 0 is half of the machine's.",
+    )
+    model_cache_bytes: int = _doc(
+        1 << 30,
+        "Memory of each loaded model for what it has read (keys and values), taken at once; it bounds how long a prompt may be.",
+    )
     log_level: str = _doc("info", "debug, info, warning or error.")
     fault: str = _doc(
         "",

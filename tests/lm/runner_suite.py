@@ -10,7 +10,9 @@ from hutch.lm.generation import Generation, Sampling
 from hutch.lm.runners.port import Runner
 
 PARIS = "What is the capital of France?"
-QUESTIONS = [f"Write a story about {x}." for x in ("a fox", "the sea", "a train", "bread", "snow", "the moon")]
+QUESTIONS = [
+    f"Write a story about {x}." for x in ("a fox", "the sea", "a train", "bread", "snow", "the moon")
+]
 
 
 def prompt_of(question: str) -> str:

@@ -12,7 +12,10 @@ from hutch.lm.chat.template import ChatTemplate
 from hutch.lm.errors import BadTemplate
 
 MESSAGES = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "hi"}]
-PLAIN = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+PLAIN = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 
 
@@ -38,7 +41,7 @@ def test_messages_become_a_prompt_that_the_assistant_goes_on_with() -> None:
         ("{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | join }}", "hi"),
         ("{{ strftime_now('%Y')|length }}", "4"),
     ],
-)  # fmt: skip
+)
 def test_words_of_transformers_environment_are_known(source: str, prompt: str) -> None:
     assert rendered(source) == prompt
 
@@ -51,12 +54,16 @@ def test_tools_and_words_of_the_template_reach_it() -> None:
 @pytest.mark.parametrize(
     ("source", "field", "told"),
     [
-        ("{{ raise_exception('no system here') }}", "messages", "no system here"), ("{% if %}", "chat_template", "no Jinja"),
-        ("{{ 1 / 0 }}", "chat_template", "division"), ("{{ nothing.at.all }}", "chat_template", "undefined"),
-        ("{{ '' + 1 }}", "chat_template", "fails"), ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "chat_template", "end"),
-        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "chat_template", "deep"), ("{% include 'x' %}", "chat_template", "fails"),
+        ("{{ raise_exception('no system here') }}", "messages", "no system here"),
+        ("{% if %}", "chat_template", "no Jinja"),
+        ("{{ 1 / 0 }}", "chat_template", "division"),
+        ("{{ nothing.at.all }}", "chat_template", "undefined"),
+        ("{{ '' + 1 }}", "chat_template", "fails"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "chat_template", "end"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "chat_template", "deep"),
+        ("{% include 'x' %}", "chat_template", "fails"),
     ],
-)  # fmt: skip
+)
 def test_template_that_fails_or_refuses_says_so(source: str, field: str, told: str) -> None:
     with pytest.raises(BadTemplate, match=told) as caught:
         rendered(source)
@@ -66,11 +73,16 @@ def test_template_that_fails_or_refuses_says_so(source: str, field: str, told: s
 @pytest.mark.parametrize(
     "source",
     [
-        "{{ ''.__class__.__mro__ }}", "{{ messages.append(1) }}", "{{ cycler.__init__.__globals__.os }}",
-        "{{ self.__init__.__globals__ }}", "{{ (messages|attr('__class__')).__base__ }}", "{{ joiner.__call__.__globals__['os'] }}",
-        "{{ messages[0].update({'role': 'x'}) }}", "{{ ''.format.__self__.__class__ }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ messages.append(1) }}",
+        "{{ cycler.__init__.__globals__.os }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ (messages|attr('__class__')).__base__ }}",
+        "{{ joiner.__call__.__globals__['os'] }}",
+        "{{ messages[0].update({'role': 'x'}) }}",
+        "{{ ''.format.__self__.__class__ }}",
     ],
-)  # fmt: skip
+)
 def test_template_cannot_reach_out_nor_change_what_it_was_given(source: str) -> None:
     try:
         prompt = rendered(source)
@@ -82,11 +94,14 @@ def test_template_cannot_reach_out_nor_change_what_it_was_given(source: str) -> 
 @pytest.mark.parametrize(
     "source",
     [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "{{ 'a' * 10**10 }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 'a' * 10**10 }}",
         "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
-        "{{ '%1000000000d' % 1 }}", "{{ lipsum(10000, True, 1000, 100000) }}", "{{ 'a' * 5000000 }}",
+        "{{ '%1000000000d' % 1 }}",
+        "{{ lipsum(10000, True, 1000, 100000) }}",
+        "{{ 'a' * 5000000 }}",
     ],
-)  # fmt: skip
+)
 def test_template_without_end_is_ended_and_the_next_is_rendered(source: str) -> None:
     async def walk() -> None:
         renderer = Renderer()

@@ -14,12 +14,26 @@ from hutch.lm.generation import MAX_LOGPROBS, MAX_STOPS, Generation, Sampling
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("max_tokens", 0), ("max_tokens", 1 << 30), ("temperature", -0.1), ("temperature", 2.1), ("temperature", math.nan),
-        ("top_p", 0), ("top_p", 1.1), ("top_k", -1), ("min_p", 2), ("repetition_penalty", 0), ("presence_penalty", 3),
-        ("frequency_penalty", -math.inf), ("seed", -1), ("seed", 1 << 64), ("logprobs", MAX_LOGPROBS + 1),
-        ("stop", ("",)), ("stop", ("x" * 300,)), ("stop", ("x",) * (MAX_STOPS + 1)),
+        ("max_tokens", 0),
+        ("max_tokens", 1 << 30),
+        ("temperature", -0.1),
+        ("temperature", 2.1),
+        ("temperature", math.nan),
+        ("top_p", 0),
+        ("top_p", 1.1),
+        ("top_k", -1),
+        ("min_p", 2),
+        ("repetition_penalty", 0),
+        ("presence_penalty", 3),
+        ("frequency_penalty", -math.inf),
+        ("seed", -1),
+        ("seed", 1 << 64),
+        ("logprobs", MAX_LOGPROBS + 1),
+        ("stop", ("",)),
+        ("stop", ("x" * 300,)),
+        ("stop", ("x",) * (MAX_STOPS + 1)),
     ],
-)  # fmt: skip
+)
 def test_value_that_cannot_be_meant_is_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(BadGeneration) as caught:
         Sampling(**{field: value})

@@ -32,7 +32,10 @@ def test_steps_of_any_length_give_the_text(text: str, cuts: list[int]) -> None:
     assert told(data, [min(cut, len(data)) for cut in cuts]) == (data.decode(), False)
 
 
-@given(st.text("ab\N{FOX FACE}", max_size=40), st.lists(st.text("ab\N{FOX FACE}", min_size=1, max_size=4), min_size=1, max_size=3))
+@given(
+    st.text("ab\N{FOX FACE}", max_size=40),
+    st.lists(st.text("ab\N{FOX FACE}", min_size=1, max_size=4), min_size=1, max_size=3),
+)
 def test_answer_ends_before_the_first_stop_string_token_by_token(text: str, stops: list[str]) -> None:
     data = text.encode()
     shown, stopped = told(data, range(len(data)), stops)

@@ -129,3 +129,8 @@ def _card(row: object) -> NamespaceCard:
         avatar_sha256=of("avatar_sha256"),
         is_active=row.is_organization or row.user__is_active,  # type: ignore[attr-defined]
     )  # fmt: skip
+
+
+def organization_count() -> int:
+    """How many organisations there are."""
+    return Namespace.objects.filter(is_organization=True).count()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hutch.core import threads
@@ -14,10 +14,9 @@ from hutch.inference.admission import Runnable
 from hutch.lm.chat.render import Renderer
 from hutch.lm.errors import RunnerFailed
 from hutch.lm.runners.process import RunnerProcess
+from hutch.settings import current
 
 Shape = dict[str, Any]
-_CONTEXT = 8192
-_MOST_LOADED = 2
 
 
 @dataclass(slots=True)
@@ -26,6 +25,7 @@ class Loaded:
 
     runnable: Runnable
     process: RunnerProcess
+    memory_bytes: int
     renderer: Renderer = field(default_factory=Renderer)
     busy: int = 0
     used_at: float = 0.0
@@ -37,6 +37,7 @@ class Engines:
     def __init__(self) -> None:
         self._loaded: dict[str, Loaded] = {}
         self._turn = asyncio.Lock()
+        self.closing: asyncio.Task[None] | None = None
 
     async def hold(self, runnable: Runnable) -> Loaded:
         """The model, loaded and held: give it back by `release`. Raises RunnerFailed."""
@@ -57,7 +58,7 @@ class Engines:
         return list(self._loaded.values())
 
     async def close(self) -> None:
-        """Ends all."""
+        """Ends all, what is at work too."""
         async with self._turn:
             for key in list(self._loaded):
                 await self._unload(key)
@@ -67,22 +68,53 @@ class Engines:
         return loaded if loaded is not None and loaded.process.failure is None else None
 
     async def _load(self, runnable: Runnable) -> Loaded:
+        if self.closing is not None:
+            raise RunnerFailed("The server is stopping")
         await self._unload(runnable.key)  # it has died
-        idle = sorted((one for one in self.all() if not one.busy), key=lambda one: one.used_at)
-        for one in idle[: max(0, len(self._loaded) + 1 - _MOST_LOADED)]:
-            await self._unload(one.runnable.key)
-        if len(self._loaded) >= _MOST_LOADED:
-            raise RunnerFailed(f"{_MOST_LOADED} models are at work, and there is no room for another: try again later")
-        path: Path = await threads.run(weights.file_of, runnable)
-        process = await RunnerProcess.start({"runner": "openvino", "path": str(path), "context": _CONTEXT})
-        loaded = self._loaded[runnable.key] = Loaded(runnable, process)
+        needed = need_bytes(runnable)
+        await self._make_room(needed, runnable)
+        path = await threads.run(weights.file_of, runnable)
+        process = await RunnerProcess.start(
+            {
+                "runner": "openvino", "path": str(path), "cache_bytes": current().model_cache_bytes,
+                "shares_prefixes": runnable.shares_prefixes,
+            }
+        )  # fmt: skip
+        loaded = self._loaded[runnable.key] = Loaded(runnable, process, needed)
         return loaded
+
+    async def _make_room(self, needed: int, runnable: Runnable) -> None:
+        """Unloads what was used longest ago, until there is room. Raises RunnerFailed where there is none."""
+        limit = memory_bytes()
+        if needed > limit:
+            raise RunnerFailed(
+                f"{runnable.full_name} needs about {needed >> 20} MB, and models have {limit >> 20} MB here"
+                " (setting model_memory_bytes)",
+                field="model", value=runnable.full_name, limit=limit,
+            )  # fmt: skip
+        for one in sorted(self.all(), key=lambda one: one.used_at):
+            if needed + sum(other.memory_bytes for other in self.all()) <= limit:
+                return
+            if not one.busy:
+                await self._unload(one.runnable.key)
+        if needed + sum(other.memory_bytes for other in self.all()) > limit:
+            raise RunnerFailed("The models at work leave no memory for another: try again later", limit=limit)
 
     async def _unload(self, key: str) -> None:
         loaded = self._loaded.pop(key, None)
         if loaded is not None:
             await loaded.process.close()
             await loaded.renderer.close()
+
+
+def need_bytes(runnable: Runnable) -> int:
+    """About what a model takes once loaded: its weights, what is made of them while loading, its cache."""
+    return 2 * runnable.stored.size + current().model_cache_bytes
+
+
+def memory_bytes() -> int:
+    """What all models may take together."""
+    return current().model_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 ENGINES = Engines()

@@ -1,4 +1,4 @@
-"""OpenAI's shapes (chat completions and completions, openai-python 2.x): what is read, what is refused, what is told."""
+"""OpenAI's shapes (chat completions, completions; openai-python 3.57): what is read, what is refused, what is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from hutch.core.errors import BadRequest
+from hutch.core.errors import BadRequest, HutchError
+from hutch.inference.generating import Wanted
 from hutch.lm.errors import NotSupported
 
 Shape = dict[str, Any]
@@ -19,7 +20,17 @@ _SAMPLING = {
     "presence_penalty": "presence_penalty", "frequency_penalty": "frequency_penalty",
     "repetition_penalty": "repetition_penalty", "max_tokens": "max_tokens", "max_completion_tokens": "max_tokens",
 }  # fmt: skip
-_OWN = {"model", "messages", "prompt", "stream", "stream_options", "stop", "n", "tools", "chat_template_kwargs"}
+_OWN = {
+    "model",
+    "messages",
+    "prompt",
+    "stream",
+    "stream_options",
+    "stop",
+    "n",
+    "tools",
+    "chat_template_kwargs",
+}
 _IGNORED = {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -29,11 +40,7 @@ class Asked:
     """A request for a chat or for a text to go on (`prompt`), as far as it can be judged without the model."""
 
     model: str
-    messages: list[Shape]
-    prompt: str
-    tools: list[Shape]
-    template_words: Shape
-    sampling: Shape
+    wanted: Wanted
     streams: bool
     tells_usage: bool
 
@@ -47,17 +54,24 @@ def parse(body: bytes, *, is_chat: bool) -> Asked:
     if not isinstance(shape, dict):
         raise BadRequest("The body must be an object", field="body")
     for name, value in shape.items():
-        if name not in _SAMPLING and name not in _OWN and name not in _IGNORED and value not in (None, False, [], {}, 0):
+        if (
+            name not in _SAMPLING
+            and name not in _OWN
+            and name not in _IGNORED
+            and value not in (None, False, [], {}, 0)
+        ):
             raise NotSupported(f"{name} is not done here", field=name, value=value)
     if shape.get("n") not in (None, 1):
         raise NotSupported("n is 1 here", field="n", value=shape["n"], limit=1)
     return Asked(
         model=_text(shape, "model"),
-        messages=_messages(shape) if is_chat else [],
-        prompt="" if is_chat else _text(shape, "prompt"),
-        tools=_list_of_objects(shape, "tools"),
-        template_words=_object(shape, "chat_template_kwargs"),
-        sampling=_sampling(shape),
+        wanted=Wanted(
+            messages=_messages(shape) if is_chat else [],
+            prompt="" if is_chat else _text(shape, "prompt"),
+            tools=_list_of_objects(shape, "tools"),
+            template_words=_object(shape, "chat_template_kwargs"),
+            sampling=_sampling(shape),
+        ),
         streams=bool(shape.get("stream")),
         tells_usage=bool(_object(shape, "stream_options").get("include_usage")),
     )
@@ -91,14 +105,20 @@ def _messages(shape: Shape) -> list[Shape]:
 def _message(message: Shape, field: str) -> Shape:
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
-        raise BadRequest(f"{field}.role must be one of {', '.join(_ROLES)}", field=f"{field}.role", value=role)
+        raise BadRequest(
+            f"{field}.role must be one of {', '.join(_ROLES)}", field=f"{field}.role", value=role
+        )
     if isinstance(content, list):
         if any(not isinstance(part, dict) or part.get("type") != "text" for part in content):
             raise NotSupported("A message has text alone here", field=f"{field}.content")
         content = "".join(str(part.get("text", "")) for part in content)
     if content is not None and not isinstance(content, str):
         raise BadRequest(f"{field}.content must be text", field=f"{field}.content", value=content)
-    kept = {name: message[name] for name in ("name", "tool_calls", "tool_call_id") if message.get(name) is not None}
+    kept = {
+        name: message[name]
+        for name in ("name", "tool_calls", "tool_call_id")
+        if message.get(name) is not None
+    }
     return {"role": "system" if role == "developer" else role, "content": content or "", **kept}
 
 
@@ -139,7 +159,9 @@ class Teller:
     def piece(self, text: str = "", finish: str | None = None, *, is_first: bool = False) -> Shape:
         """A chunk of a stream."""
         if self.is_chat:
-            delta: Shape = {"role": "assistant", "content": text} if is_first else ({"content": text} if text else {})
+            delta: Shape = (
+                {"role": "assistant", "content": text} if is_first else ({"content": text} if text else {})
+            )
             choice: Shape = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         else:
             choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
@@ -158,10 +180,25 @@ class Teller:
             choice: Shape = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         else:
             choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
-        return {**self._with([choice], "chat.completion" if self.is_chat else "text_completion"), **_told(told)}
+        return {
+            **self._with([choice], "chat.completion" if self.is_chat else "text_completion"),
+            **_told(told),
+        }
 
     def _with(self, choices: list[Shape], kind: str) -> Shape:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices}
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        }
+
+
+def error_event(error: HutchError) -> Shape:
+    """What a stream ends with that cannot go on; openai-python raises APIError of it."""
+    told = {"message": error.message, "type": error.code, "param": error.field, "code": error.status}
+    return {"error": told}
 
 
 def _told(told: Shape) -> Shape:

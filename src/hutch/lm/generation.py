@@ -50,7 +50,10 @@ class Sampling:
             value = getattr(self, name)
             if value is not None and (not math.isfinite(value) or not least <= value <= most):
                 raise BadGeneration(
-                    f"{name} must be from {least} to {most}", field=name, value=value, limit=f"{least} to {most}"
+                    f"{name} must be from {least} to {most}",
+                    field=name,
+                    value=value,
+                    limit=f"{least} to {most}",
                 )
         if self.top_p == 0:
             raise BadGeneration("top_p must be above 0", field="top_p", value=0, limit="above 0")

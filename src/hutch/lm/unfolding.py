@@ -9,7 +9,7 @@ _LOOK_BACK = 8
 
 
 class Unfolding:
-    """One answer on its way. `decode` turns token ids into text; bytes of an unfinished character decode to U+FFFD or "".
+    """One answer on its way. `decode` turns token ids into text; a half character decodes to U+FFFD or "".
 
     A stop string ends the answer and is not part of it.
     """
@@ -18,7 +18,9 @@ class Unfolding:
         self._decode = decode
         self._stops = tuple(stops)
         self._ids: list[int] = []
-        self._begin = 0  # of the tokens that are decoded again, so that a token's text may hang on the one before
+        self._begin = (
+            0  # of the tokens that are decoded again, so that a token's text may hang on the one before
+        )
         self._shown = ""  # what they gave until now
         self._held = ""
         self.stopped = False

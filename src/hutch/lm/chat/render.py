@@ -12,6 +12,7 @@ from typing import Any
 from hutch.core.errors import HutchError
 from hutch.lm.chat.template import ChatTemplate
 from hutch.lm.errors import BadTemplate
+from hutch.settings import child_environment
 
 Shape = dict[str, Any]
 LIMIT_S = 2.0
@@ -28,10 +29,24 @@ class Renderer:
         self._turn = asyncio.Lock()
 
     async def render(
-        self, template: str, messages: list[Shape], tools: list[Shape], *, bos: str = "", eos: str = "", **more: Any
+        self,
+        template: str,
+        messages: list[Shape],
+        tools: list[Shape],
+        *,
+        bos: str = "",
+        eos: str = "",
+        **more: Any,
     ) -> str:
         """A prompt (`ChatTemplate.render`). Raises BadTemplate, also for what takes too long or too much."""
-        asked = {"template": template, "messages": messages, "tools": tools, "bos": bos, "eos": eos, "more": more}
+        asked = {
+            "template": template,
+            "messages": messages,
+            "tools": tools,
+            "bos": bos,
+            "eos": eos,
+            "more": more,
+        }
         line = json.dumps(asked).encode() + b"\n"
         async with self._turn:
             try:
@@ -39,11 +54,15 @@ class Renderer:
             except TimeoutError:
                 await self._end()
                 raise BadTemplate(
-                    f"The chat template runs for more than {LIMIT_S:g} seconds", field="chat_template", limit=LIMIT_S
+                    f"The chat template runs for more than {LIMIT_S:g} seconds",
+                    field="chat_template",
+                    limit=LIMIT_S,
                 ) from None
         if answer is None:
             raise BadTemplate(
-                f"The chat template takes more than {MEMORY_BYTES >> 20} MB", field="chat_template", limit=MEMORY_BYTES
+                f"The chat template takes more than {MEMORY_BYTES >> 20} MB",
+                field="chat_template",
+                limit=MEMORY_BYTES,
             )
         if "error" in answer:
             raise BadTemplate(answer["error"], field=answer["field"])
@@ -74,7 +93,7 @@ class Renderer:
         self._child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hutch.lm.chat.render",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            limit=_LINE_BYTES,
+            limit=_LINE_BYTES, env=child_environment(),
         )  # fmt: skip
         return self._child
 

@@ -24,7 +24,7 @@ Message = Mapping[str, Any]
 
 
 class ChatTemplate:
-    """A compiled template. `bos` and `eos` are the texts of those tokens. Raises BadTemplate for what is no template."""
+    """A compiled template. `bos` and `eos` are the texts of those tokens. Raises BadTemplate for what is none."""
 
     def __init__(self, source: str, bos: str = "", eos: str = "") -> None:
         if len(source) > MAX_TEMPLATE_BYTES:
@@ -41,9 +41,14 @@ class ChatTemplate:
             raise BadTemplate("The chat template is nested too deep", field="chat_template") from error
 
     def render(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = (), *, opens_answer: bool = True, **more: Any
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        opens_answer: bool = True,
+        **more: Any,
     ) -> str:
-        """The prompt. `opens_answer` has it end where the assistant begins to speak; `more` are the template's own words.
+        """The prompt. `opens_answer` has it end where the assistant begins; `more` are the template's own words.
 
         Raises BadTemplate, with the template's own sentence where it refuses the messages.
         """
@@ -54,7 +59,14 @@ class ChatTemplate:
             )  # fmt: skip
         except Refused as error:
             raise BadTemplate(f"The model's chat template refuses: {error}", field="messages") from error
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except (
+            jinja2.TemplateError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:
             raise BadTemplate(f"The chat template fails: {error}", field="chat_template") from error
         except RecursionError as error:
             raise BadTemplate("The chat template calls itself without end", field="chat_template") from error
@@ -67,7 +79,7 @@ class Refused(jinja2.TemplateError):
 class _Generation(Extension):
     """`{% generation %}`: what transformers marks for training, and leaves as it is."""
 
-    tags = {"generation"}  # noqa: RUF012  (jinja's own)
+    tags = {"generation"}
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         """The block's contents."""
@@ -86,9 +98,15 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 def _to_json(
-    value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: Any = None,
+    sort_keys: bool = False,
 ) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def _refuse(message: str) -> None:
@@ -97,5 +115,3 @@ def _refuse(message: str) -> None:
 
 def _now(form: str) -> str:
     return datetime.now().strftime(form)  # noqa: DTZ005  (a template means the day where it runs)
-
-

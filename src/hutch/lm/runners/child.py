@@ -1,8 +1,8 @@
 """The process that holds a model: `python -m hutch.lm.runners.child SETTINGS`. Its parent talks to it by JSON lines.
 
 In: `{"add": key, "prompt": text or ids, "sampling": {...}}`, `{"abort": key}`. Out: `{"ready": {...}}` or
-`{"failed": {...}}`, then the events of `lm.engine`, and `{"stats": {...}}` once a second while there is work. It ends when
-its standard input does, so that it never outlives its parent.
+`{"failed": {...}}`, then the events of `lm.engine`, and `{"stats": {...}}` once a second while there is work. It ends
+when its standard input does, so that it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from hutch.core.errors import HutchError
 from hutch.lm.engine import Engine, Shape

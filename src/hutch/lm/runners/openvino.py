@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hutch.lm.errors import NotSupported, PromptTooLong, RunnerFailed
+from hutch.lm.formats import gguf
 from hutch.lm.generation import Generation, Sampling, Tokens
 from hutch.lm.runners.port import Model, Stats
 
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
 _FEATURES = frozenset({"seed", "min_p"})
 _FINISHED = {"STOP": "stop", "LENGTH": "length"}
 _MOST_SEQUENCES = 256
+# What OpenVINO GenAI builds a graph of by itself; it fails in other ways at others.
+_ARCHITECTURES = ("llama", "qwen2", "qwen3")
+_VALUE_BYTES = 4
 # With these a text is the same alone and among others, for about a quarter of the speed: all three are needed.
-_EXACT = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+_EXACT = {
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+    "INFERENCE_PRECISION_HINT": "f32",
+    "KV_CACHE_PRECISION": "f32",
+}
 
 
 class OpenVinoRunner:
@@ -32,12 +40,17 @@ class OpenVinoRunner:
         self,
         path: Path,
         *,
-        context: int,
         cache_bytes: int = 1 << 30,
         threads: int = 0,
         shares_prefixes: bool = True,
         is_exact: bool = True,
     ) -> None:
+        head = gguf.weights(path)
+        if head.architecture not in _ARCHITECTURES:
+            raise NotSupported(
+                f"The OpenVINO runner reads GGUF of {', '.join(_ARCHITECTURES)}, this is {head.architecture}",
+                field="general.architecture", value=head.architecture, limit=", ".join(_ARCHITECTURES),
+            )  # fmt: skip
         import openvino_genai as genai
 
         self._genai = genai
@@ -51,11 +64,13 @@ class OpenVinoRunner:
         try:
             self._pipeline = genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", options, {})
         except RuntimeError as error:
-            raise NotSupported(f"OpenVINO cannot load {path.name}: {_sentence(error)}", field="model") from error
+            raise NotSupported(
+                f"OpenVINO cannot load {path.name}: {_sentence(error)}", field="model"
+            ) from error
         self._tokenizer = self._pipeline.get_tokenizer()
         config = self._pipeline.get_config()
         self.model = Model(
-            context=context,
+            context=min(head.context, scheduler.cache_size * (1 << 30) // (head.cache_values * _VALUE_BYTES)),
             template=self._tokenizer.get_original_chat_template() or "",
             bos=self._tokenizer.get_bos_token(),
             eos=self._tokenizer.get_eos_token(),
@@ -66,7 +81,9 @@ class OpenVinoRunner:
 
     def encode(self, text: str) -> list[int]:
         """Token ids."""
-        return [int(i) for i in self._tokenizer.encode(text, add_special_tokens=False).input_ids.data.reshape(-1)]
+        return [
+            int(i) for i in self._tokenizer.encode(text, add_special_tokens=False).input_ids.data.reshape(-1)
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text without special tokens."""
@@ -134,10 +151,17 @@ class OpenVinoRunner:
         config.stop_token_ids = set(self.model.eos_ids)
         config.eos_token_id = min(self.model.eos_ids, default=-1)
         config.repetition_penalty = sampling.repetition_penalty
-        config.presence_penalty, config.frequency_penalty = sampling.presence_penalty, sampling.frequency_penalty
+        config.presence_penalty, config.frequency_penalty = (
+            sampling.presence_penalty,
+            sampling.frequency_penalty,
+        )
         config.do_sample = not sampling.is_greedy
         if not sampling.is_greedy:
-            config.temperature, config.top_p, config.min_p = sampling.temperature, sampling.top_p, sampling.min_p
+            config.temperature, config.top_p, config.min_p = (
+                sampling.temperature,
+                sampling.top_p,
+                sampling.min_p,
+            )
             config.top_k = sampling.top_k or config.top_k
             config.rng_seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
         return config

@@ -11,8 +11,8 @@ from hutch.lm.generation import Generation, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model: `context` in tokens; `template` is its chat template (Jinja), "" without one; the names of what the
-    runner can do (`Sampling.needs`), and its end tokens."""
+    """A loaded model: `context` in tokens; `template` is its chat template (Jinja), "" without one; `features` are
+    the names of what the runner can do (`Sampling.needs`)."""
 
     context: int
     template: str
@@ -50,7 +50,7 @@ class Runner(Protocol):
         ...
 
     def step(self) -> list[Tokens]:
-        """Advances all requests by one forward pass at most; what came of it. Raises RunnerFailed: then it is done for."""
+        """Advances all requests by one forward pass at most; what came of it. Raises RunnerFailed: that is its end."""
         ...
 
     def abort(self, key: int) -> None:

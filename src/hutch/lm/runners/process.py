@@ -7,10 +7,11 @@ import contextlib
 import json
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from hutch.lm.errors import RunnerFailed
+from hutch.settings import child_environment
 
 Shape = dict[str, Any]
 _LINE_BYTES = 1 << 22
@@ -26,6 +27,7 @@ class RunnerProcess:
         self._answers: dict[int, asyncio.Queue[Shape]] = {}
         self._next_key = 1
         self._last_words: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._tasks: set[asyncio.Task[None]] = set()  # held, or they could be collected while they run
         self.ready: Shape = {}
         self.stats: Shape = {}
         self.failure: RunnerFailed | None = None
@@ -35,10 +37,11 @@ class RunnerProcess:
         """Starts the child and waits until the model is loaded. Raises RunnerFailed with the reason."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hutch.lm.runners.child", json.dumps(settings),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=_LINE_BYTES,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES, env=child_environment(),
         )  # fmt: skip
         self = cls(process)
-        self._listening = asyncio.create_task(self._listen_to_errors())
+        self._tasks.add(asyncio.create_task(self._listen_to_errors()))
         try:
             first = await self._line()
         except BaseException:
@@ -48,7 +51,7 @@ class RunnerProcess:
             await self.close()
             raise RunnerFailed(first["failed"]["error"])
         self.ready = first["ready"]
-        self._reading = asyncio.create_task(self._read())
+        self._tasks.add(asyncio.create_task(self._read()))
         return self
 
     @property
@@ -56,7 +59,7 @@ class RunnerProcess:
         """The child's process id."""
         return self._process.pid
 
-    async def generate(self, prompt: str | list[int], sampling: Shape) -> AsyncIterator[Shape]:
+    async def generate(self, prompt: str | list[int], sampling: Shape) -> AsyncGenerator[Shape, None]:
         """The events of one request (`lm.engine`). Whoever stops reading ends it within a step. Raises RunnerFailed."""
         if self.failure is not None:
             raise self.failure

@@ -16,7 +16,7 @@ from hutch.cas import sources
 from hutch.core.errors import BadRequest, EntryNotFound, HutchError, NotFound
 from hutch.git import trees
 from hutch.git.trees import Entry
-from hutch.repos.cards import gguf as gguf_format
+from hutch.lm.formats import gguf as gguf_format
 from hutch.repos.cards import safetensors
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
