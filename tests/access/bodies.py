@@ -71,6 +71,9 @@ BODIES: dict[str, Callable[[Words], Body]] = {
     "role": lambda w: _json({"role": "read"}),
     "leaked": lambda w: _json({"token": "hf_unknown"}),
     "new_token": lambda w: _json({"displayName": f"made-{w['n']}", "role": "read"}),
+    "ask": lambda w: _json({"model": w["repo"], "messages": [{"role": "user", "content": "Hello"}]}),
+    "ask_on": lambda w: _json({"model": w["repo"], "prompt": "Hello"}),
+    "form_say": lambda w: _form(model=w["repo"], text="Hello"),
     "form_client": lambda w: _form(client_id="client"),
     "form_grant": lambda w: _form(
         client_id="client", grant_type="refresh_token", refresh_token="hf_refresh_x"

@@ -49,7 +49,10 @@ class Row:
     @property
     def is_page(self) -> bool:
         """Whether a browser's form sends it, which a forged one could send too."""
-        return not self.address.startswith(("/api/", "/oauth/", "/_cas/")) and ".git/" not in self.address
+        return (
+            not self.address.startswith(("/api/", "/oauth/", "/_cas/", "/v1/"))
+            and ".git/" not in self.address
+        )
 
     @property
     def things(self) -> tuple[str, ...]:

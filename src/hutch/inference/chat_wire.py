@@ -10,13 +10,11 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
 
-from hutch.accounts import actors
+from hutch.accounts import actors, forgery
 from hutch.core import threads, wires
 from hutch.core.errors import BadRequest, HutchError
 from hutch.core.permissions import Actor
-from hutch.core.text import require_all_storable
 from hutch.core.wires import Receive, Scope, Send
 from hutch.inference import admission, answers, conversations, generating, usage
 from hutch.inference.admission import Runnable
@@ -85,9 +83,10 @@ async def say(scope: Scope, receive: Receive, send: Send) -> None:
     """A person's message, or another answer to an earlier one."""
     headers = dict(scope["request_headers"])
     actor = await threads.run(actors.identify, headers)
-    fields = parse_qs((await generating.body_of(receive)).decode("utf-8", "replace"), keep_blank_values=True)
-    require_all_storable(fields.items())
-    answer = await threads.run(_begun, actor, {name: values[-1] for name, values in fields.items()})
+    is_session = "authorization" not in headers and not actor.is_nobody
+    body = await generating.body_of(receive)
+    fields = await threads.run(forgery.form, dict(scope), body, is_session=is_session)
+    answer = await threads.run(_begun, actor, fields)
     if "text/event-stream" in headers.get("accept", ""):
         await generating.until_gone(receive, _streamed(send, answer))
     else:

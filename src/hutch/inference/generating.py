@@ -14,6 +14,7 @@ from hutch.core.wires import Receive, Send
 from hutch.inference.admission import Runnable
 from hutch.inference.engines import ENGINES, Loaded
 from hutch.lm.errors import NotSupported
+from hutch.lm.runners.process import as_error
 
 Shape = dict[str, Any]
 Events = AsyncGenerator[Shape, None]
@@ -47,7 +48,7 @@ async def events(runnable: Runnable, wanted: Wanted) -> Events:
         async with contextlib.aclosing(loaded.process.generate(prompt, wanted.sampling)) as running:
             async for event in running:
                 if "error" in event:
-                    raise _as_error(event["error"])
+                    raise as_error(event["error"])
                 yield event
     finally:
         ENGINES.release(loaded)
@@ -69,12 +70,6 @@ async def _prompt(loaded: Loaded, wanted: Wanted) -> str:
         eos=model["eos"],
         **wanted.template_words,
     )
-
-
-def _as_error(shape: Shape) -> HutchError:
-    """An error of the runner's process, as it was there."""
-    kind = type(shape["code"], (HutchError,), {"status": shape["status"], "code": shape["code"]})
-    return kind(shape["error"], field=shape.get("field"), value=shape.get("value"), limit=shape.get("limit"))
 
 
 async def until_gone(receive: Receive, answering: Coroutine[Any, Any, None]) -> None:

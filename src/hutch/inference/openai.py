@@ -49,7 +49,7 @@ def parse(body: bytes, *, is_chat: bool) -> Asked:
     """What was asked for. Raises BadRequest naming the field, NotSupported for what is not done here."""
     try:
         shape = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body is not JSON: {error}", field="body") from error
     if not isinstance(shape, dict):
         raise BadRequest("The body must be an object", field="body")
@@ -195,10 +195,11 @@ class Teller:
         }
 
 
-def error_event(error: HutchError) -> Shape:
-    """What a stream ends with that cannot go on; openai-python raises APIError of it."""
-    told = {"message": error.message, "type": error.code, "param": error.field, "code": error.status}
-    return {"error": told}
+def error(told: HutchError) -> Shape:
+    """An error in OpenAI's shape, the house's own words beside it; openai-python shows `message`."""
+    house = told.body()
+    shape = {"message": told.message, "type": told.code, "param": told.field, "code": told.status}
+    return {**house, "error": shape}
 
 
 def _told(told: Shape) -> Shape:

@@ -18,6 +18,8 @@ from hutch.repos.pages.shell import actor_of, base_url, to_sign_in
 from hutch.repos.visibility import readable_by
 
 _OFFERED = 200
+# A small model that may take any token talks nonsense.
+_AT_FIRST = {"temperature": 0.7, "top_p": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _page(request: HttpRequest, found: Conversation | None, lines: list[Line]) -
     model = found.model if found else request.GET.get("model", "")[:500] or (offered[0] if offered else "")
     context: dict[str, Any] = {
         "nav": "chat", "talk": found, "lines": lines, "model": model, "offered": offered, "search": query,
-        "talks": conversations.newest(actor, query), "sampling": found.sampling if found else {},
+        "talks": conversations.newest(actor, query), "sampling": found.sampling if found else _AT_FIRST,
         "last": lines[-1].shown.turn if lines else None, "snippets": snippets.of(model, base_url(request)),
     }  # fmt: skip
     return render(request, "inference/chat.html", context)

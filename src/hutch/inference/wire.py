@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 from hutch.accounts import actors
 from hutch.core import threads, wires
-from hutch.core.errors import HutchError
+from hutch.core.errors import HutchError, Unauthorized
 from hutch.core.permissions import Actor
 from hutch.core.wires import Receive, Scope, Send, route
 from hutch.inference import admission, chat_wire, generating, openai, usage
@@ -30,6 +31,14 @@ async def completions(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _complete(scope: Scope, receive: Receive, send: Send, *, is_chat: bool) -> None:
+    try:
+        await _completed(scope, receive, send, is_chat=is_chat)
+    except HutchError as error:  # nothing was sent yet
+        status, more, _ = wires.error_answer(error, scope)
+        await wires.answer(send, status, more.items(), json.dumps(openai.error(error)).encode())
+
+
+async def _completed(scope: Scope, receive: Receive, send: Send, *, is_chat: bool) -> None:
     headers = dict(scope["request_headers"])
     # who it is, before what they want: whose credentials do not hold is told nothing else
     actor = await threads.run(actors.identify, headers)
@@ -71,13 +80,13 @@ async def _stream(send: Send, teller: Teller, asked: Asked, events: Events) -> S
     except HutchError as error:
         if not stream.has_begun:
             raise
-        await stream.event(openai.error_event(error))
+        await stream.event(openai.error(error))
     await stream.bytes(b"data: [DONE]\n\n", more=False)
     return told
 
 
 async def models(scope: Scope, receive: Receive, send: Send) -> None:
-    """The models that are loaded now and that the caller may read."""
+    """The models that are loaded now and that the caller, who must be known, may read."""
     names = [loaded.runnable.full_name for loaded in ENGINES.all()]
     seen = await threads.run(_seen, dict(scope["request_headers"]), names)
     data = [
@@ -87,7 +96,10 @@ async def models(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _seen(headers: dict[str, str], names: list[str]) -> list[str]:
-    return admission.readable(actors.identify(headers), names)
+    actor = actors.identify(headers)
+    if actor.is_nobody:
+        raise Unauthorized("Sign in or send an access token to see the models at work")
+    return admission.readable(actor, names)
 
 
 ROUTES = [
@@ -100,5 +112,7 @@ ROUTES = [
     ),
     route("completions", "POST", r"/v1/completions", completions, "A text that goes on, in OpenAI's shape"),
     route("models_loaded", "GET", r"/v1/models", models, "The models that are loaded, in OpenAI's shape"),
-    route("chat_say", "POST", r"/chat", chat_wire.say, "A message of the chat page, and the model's answer"),
+    route(
+        "chat_say", "POST", r"/chat/say", chat_wire.say, "A message of the chat page, and the model's answer"
+    ),
 ]

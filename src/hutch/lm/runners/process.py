@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from hutch.core.errors import HutchError
 from hutch.lm.errors import RunnerFailed
 from hutch.settings import child_environment
 
@@ -34,7 +35,7 @@ class RunnerProcess:
 
     @classmethod
     async def start(cls, settings: Shape) -> RunnerProcess:
-        """Starts the child and waits until the model is loaded. Raises RunnerFailed with the reason."""
+        """Starts the child and waits until the model is loaded. Raises RunnerFailed, or why it cannot be loaded."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hutch.lm.runners.child", json.dumps(settings),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -49,7 +50,7 @@ class RunnerProcess:
             raise
         if "failed" in first:
             await self.close()
-            raise RunnerFailed(first["failed"]["error"])
+            raise as_error(first["failed"])
         self.ready = first["ready"]
         self._tasks.add(asyncio.create_task(self._read()))
         return self
@@ -128,3 +129,9 @@ class RunnerProcess:
     def _died(self) -> RunnerFailed:
         words = next((line for line in reversed(self._last_words) if line), "it said nothing")
         return RunnerFailed(f"The process of the model has ended ({self._process.returncode}): {words}")
+
+
+def as_error(shape: Shape) -> HutchError:
+    """An error of the child, as it was there."""
+    kind = type(shape["code"], (HutchError,), {"status": shape["status"], "code": shape["code"]})
+    return kind(shape["error"], field=shape.get("field"), value=shape.get("value"), limit=shape.get("limit"))

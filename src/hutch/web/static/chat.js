@@ -88,7 +88,7 @@ if (chatPage) {
     waiting.textContent = "Reading …";
     prose.append(waiting);
     try {
-      const got = await fetch("/chat", {
+      const got = await fetch("/chat/say", {
         method: "POST", body: fields, signal: running.signal, headers: { Accept: "text/event-stream" },
       });
       if (!got.ok) throw new Error(await refusal(got));
@@ -145,6 +145,7 @@ if (chatPage) {
     event.preventDefault();
     if (running) return;
     const typed = form === composer ? composer.elements.text.value : "";
+    const before = new Set([...turns.children].map((each) => each.dataset.turn));
     const sent = send(form);
     if (form === composer) composer.elements.text.value = "";
     const { isDone, url } = await sent;
@@ -153,7 +154,8 @@ if (chatPage) {
     // what was stopped is kept a moment after the connection ends
     for (let tries = 0; url && tries < 20; tries++) {
       await renew(url);
-      if (turns.lastElementChild?.classList.contains("assistant")) break;
+      const last = turns.lastElementChild;
+      if (last?.classList.contains("assistant") && !before.has(last.dataset.turn)) break;
       await new Promise((again) => setTimeout(again, 150));
     }
     composer.elements.text.focus({ preventScroll: true });
