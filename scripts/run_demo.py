@@ -110,7 +110,7 @@ def _load(url: str, data: str, home: str) -> None:
         say(f"loading {repo.type} {repo.id}")
         _upload(api, repo)
     _hutch(data, "token", "revoke", OWNER, name)
-    say(f"the demo is at {url}/{OWNER}")
+    say(f"the demo is at {url}/{OWNER}; its model answers at {url}/chat")
 
 
 def _is_there(api: HfApi, repo: DemoRepo) -> bool:

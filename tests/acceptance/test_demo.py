@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -126,6 +127,18 @@ def test_card_of_the_demo_names_this_hubs_own_address(demo: Demo) -> None:
         card = answer.read().decode()
     assert f"HF_ENDPOINT={demo.hub.url}\n" in card
     assert ":8000" not in card
+
+
+def test_demo_model_answers(demo: Demo) -> None:
+    token = demo.hub.token(OWNER, role="read", name="talks")
+    body = {
+        "model": MODEL,
+        "temperature": 0,
+        "messages": [{"role": "user", "content": "What is the capital of France?"}],
+    }
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.post(f"{demo.hub.url}/v1/chat/completions", json=body, headers=headers, timeout=120)
+    assert answer.json()["choices"][0]["message"]["content"] == "The capital of France is Paris."
 
 
 def test_demo_leaves_no_token_behind_and_ends_by_sigterm(demo: Demo) -> None:

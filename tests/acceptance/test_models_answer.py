@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,8 @@ import pytest
 from huggingface_hub import HfApi, InferenceClient
 from openai import OpenAI
 
-from tests.acceptance.hub import Hub
+from tests.acceptance.hub import PROGRAM, Hub
 from tests.acceptance.talking import FRANCE, STORY, Talking, broken_gguf, with_models
-
-NOT_FOUND = (401, 404)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +39,12 @@ def post(talking: Talking, body: Any, token: str = "", path: str = "/v1/chat/com
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return httpx.post(f"{talking.hub.url}{path}", content=content, headers=headers, timeout=120)
+
+
+def command(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *words], input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_a_private_model_answers_its_owner_through_openai(talking: Talking, client: OpenAI) -> None:
@@ -158,6 +163,22 @@ def test_a_file_that_is_no_model_is_refused_and_the_server_goes_on(
     assert choose.status_code == 400
     assert "broken.gguf, noise.gguf" in choose.json()["error"]["message"]
     assert client.chat.completions.create(**talking.say()).choices[0].finish_reason == "stop"
+
+
+def test_hutch_chat_talks_to_it_in_a_terminal(talking: Talking) -> None:
+    words = ("--endpoint", talking.hub.url, "--temperature", "0", "--max-tokens", "40")
+    mine = ("--token", talking.ann.token)
+    once = command("chat", talking.private, *words, *mine, "What is the capital", "of France?")
+    assert (once.returncode, once.stdout) == (0, "The capital of France is Paris.\n")
+    lines = command(
+        "chat", talking.private, *words, *mine, stdin="What is the capital of France?\nAnd of Italy?\n"
+    )
+    assert lines.returncode == 0
+    assert lines.stdout.startswith("The capital of France is Paris.\n")
+    assert "Rome" in lines.stdout
+    for token, told in ((talking.bob.token, "Repository not found"), ("hf_wrong", "Invalid credentials")):
+        refused = command("chat", talking.private, *words, "--token", token, "Hello")
+        assert (refused.returncode, told in refused.stderr) == (1, True), refused.stderr
 
 
 def test_many_ask_at_once_and_each_gets_the_answer_that_it_would_get_alone(

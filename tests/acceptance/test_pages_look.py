@@ -62,6 +62,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "empty bucket": ("/buckets/ada/scratch-space", "ada"),
     "empty bucket of a stranger": ("/buckets/ada/scratch-space", ""),
     "settings of a bucket": (f"{BUCKET}/settings", "ada"),
+    "chat": ("/chat", "ada"),
     "storage of the hub": ("/admin/storage", "ada"),
     "nothing": ("/nobody/nothing", ""),
 }

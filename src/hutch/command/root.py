@@ -62,7 +62,7 @@ def say(result: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    from hutch.command import doctor, fsck, jobs, org, serve, storage, token, user  # noqa: F401  (each module adds its commands to `cli`)
+    from hutch.command import chat, doctor, fsck, jobs, org, serve, storage, token, user  # noqa: F401  (each module adds its commands to `cli`)
 
     try:
         cli()
