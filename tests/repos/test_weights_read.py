@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hutch.lm.formats import gguf
+from hutch.lm.formats import gguf, safetensors
 from hutch.lm.formats.gguf import NotGguf
-from hutch.repos.cards import safetensors
-from hutch.repos.cards.safetensors import NotSafetensors
+from hutch.lm.formats.safetensors import NotSafetensors
 from tests.repos.test_info_read import gguf as gguf_file
 from tests.repos.test_info_read import safetensors as safetensors_file
 

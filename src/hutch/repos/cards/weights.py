@@ -17,7 +17,7 @@ from hutch.core.errors import BadRequest, EntryNotFound, HutchError, NotFound
 from hutch.git import trees
 from hutch.git.trees import Entry
 from hutch.lm.formats import gguf as gguf_format
-from hutch.repos.cards import safetensors
+from hutch.lm.formats import safetensors
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _MAX_SHARDS = 300
