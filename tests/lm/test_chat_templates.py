@@ -114,3 +114,22 @@ def test_template_without_end_is_ended_and_the_next_is_rendered(source: str) -> 
             await renderer.close()
 
     asyncio.run(walk())
+
+
+def test_who_leaves_while_a_prompt_is_rendered_leaves_it_to_nobody() -> None:
+    async def walk() -> None:
+        renderer = Renderer()
+        try:
+            await renderer.render(PLAIN, MESSAGES, [])
+            slow = "{% for a in range(9999) %}{% for b in range(999) %}{% endfor %}{% endfor %}secret"
+            leaving = asyncio.create_task(renderer.render(slow, MESSAGES, []))
+            await asyncio.sleep(0.05)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            for _ in range(2):
+                assert (await renderer.render(PLAIN, MESSAGES, [])).endswith("hi<|assistant|>")
+        finally:
+            await renderer.close()
+
+    asyncio.run(walk())

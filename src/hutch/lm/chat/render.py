@@ -16,6 +16,7 @@ from hutch.settings import child_environment
 
 Shape = dict[str, Any]
 LIMIT_S = 2.0
+_START_LIMIT_S = 60.0
 MEMORY_BYTES = 256 << 20
 MAX_PROMPT_CHARACTERS = 4 << 20
 _LINE_BYTES = 64 << 20
@@ -49,21 +50,7 @@ class Renderer:
         }
         line = json.dumps(asked).encode() + b"\n"
         async with self._turn:
-            try:
-                answer = await asyncio.wait_for(self._ask(line), LIMIT_S)
-            except TimeoutError:
-                await self._end()
-                raise BadTemplate(
-                    f"The chat template runs for more than {LIMIT_S:g} seconds",
-                    field="chat_template",
-                    limit=LIMIT_S,
-                ) from None
-        if answer is None:
-            raise BadTemplate(
-                f"The chat template takes more than {MEMORY_BYTES >> 20} MB",
-                field="chat_template",
-                limit=MEMORY_BYTES,
-            )
+            answer = await self._within_limits(line)
         if "error" in answer:
             raise BadTemplate(answer["error"], field=answer["field"])
         return str(answer["prompt"])
@@ -73,36 +60,64 @@ class Renderer:
         async with self._turn:
             await self._end()
 
-    async def _ask(self, line: bytes) -> Shape | None:
+    async def _within_limits(self, line: bytes) -> Shape:
         child = self._child or await self._begin()
-        assert child.stdin is not None
-        assert child.stdout is not None
+        answer = None
         try:
-            child.stdin.write(line)
-            await child.stdin.drain()
-            told = await child.stdout.readline()
-        except ConnectionError:
-            told = b""
-        if not told:
-            await self._end()
-            return None
-        answer: Shape = json.loads(told)
+            answer = await asyncio.wait_for(_ask(child, line), LIMIT_S)
+        except TimeoutError:
+            raise BadTemplate(
+                f"The chat template runs for more than {LIMIT_S:g} seconds",
+                field="chat_template",
+                limit=LIMIT_S,
+            ) from None
+        finally:
+            # too slow, too large, or whoever asked has left: what it may still answer is for nobody
+            if answer is None:
+                await self._end()
+        if answer is None:
+            raise BadTemplate(
+                f"The chat template takes more than {MEMORY_BYTES >> 20} MB",
+                field="chat_template",
+                limit=MEMORY_BYTES,
+            )
         return answer
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        self._child = await asyncio.create_subprocess_exec(
+        child = self._child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hutch.lm.chat.render",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             limit=_LINE_BYTES, env=child_environment(),
         )  # fmt: skip
-        return self._child
+        assert child.stdout is not None
+        try:
+            # its start is not the template's time
+            await asyncio.wait_for(child.stdout.readline(), _START_LIMIT_S)
+        except BaseException:
+            await self._end()
+            raise
+        return child
 
     async def _end(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
-            await child.wait()
+            await asyncio.shield(child.wait())
+
+
+async def _ask(child: asyncio.subprocess.Process, line: bytes) -> Shape | None:
+    """What the child answers; None if it has ended."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(line)
+        await child.stdin.drain()
+        told = await child.stdout.readline()
+    except ConnectionError:
+        return None
+    answer: Shape | None = json.loads(told) if told else None
+    return answer
 
 
 def answer(asked: Shape, known: dict[tuple[str, str, str], ChatTemplate]) -> Shape:
@@ -124,6 +139,8 @@ def main() -> None:
     """Reads requests line by line until there are no more. A MemoryError ends it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     known: dict[tuple[str, str, str], ChatTemplate] = {}
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     for line in sys.stdin.buffer:
         sys.stdout.write(json.dumps(answer(json.loads(line), known)) + "\n")
         sys.stdout.flush()
