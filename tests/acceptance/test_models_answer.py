@@ -132,6 +132,14 @@ def test_a_public_model_works_for_whoever_is_known_and_not_for_nobody(talking: T
         ({"messages": [{"role": "user", "content": "word " * 9000}]}, "prompt"),
         ({"model": 7}, "model"),
         ({"no_such_thing": 1}, "no_such_thing"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"seed": 0.5}, "seed"),
+        ({"max_tokens": 10**400}, "max_tokens"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"stop": ["\ud800"]}, "body"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "body"),
+        ({"chat_template_kwargs": {"bos": "x"}}, "chat_template_kwargs.bos"),
+        ({"chat_template_kwargs": {"messages": []}}, "chat_template_kwargs.messages"),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(talking: Talking, more: dict[str, Any], field: str) -> None:

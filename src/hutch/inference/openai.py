@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hutch.core.errors import BadRequest, HutchError
+from hutch.core.text import is_storable
 from hutch.inference.generating import Wanted
 from hutch.lm.errors import NotSupported
 
@@ -32,6 +33,10 @@ _OWN = {
     "chat_template_kwargs",
 }
 _IGNORED = {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
+# what a template is given anyway
+_TAKEN = frozenset(
+    "self template messages tools bos eos bos_token eos_token add_generation_prompt opens_answer".split()
+)
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -53,6 +58,8 @@ def parse(body: bytes, *, is_chat: bool) -> Asked:
         raise BadRequest(f"The body is not JSON: {error}", field="body") from error
     if not isinstance(shape, dict):
         raise BadRequest("The body must be an object", field="body")
+    if not is_storable(json.dumps(shape, ensure_ascii=False)):
+        raise BadRequest("The body has half of a surrogate pair in it, which is no text", field="body")
     for name, value in shape.items():
         if (
             name not in _SAMPLING
@@ -69,12 +76,20 @@ def parse(body: bytes, *, is_chat: bool) -> Asked:
             messages=_messages(shape) if is_chat else [],
             prompt="" if is_chat else _text(shape, "prompt"),
             tools=_list_of_objects(shape, "tools"),
-            template_words=_object(shape, "chat_template_kwargs"),
+            template_words=_template_words(shape),
             sampling=_sampling(shape),
         ),
         streams=bool(shape.get("stream")),
         tells_usage=bool(_object(shape, "stream_options").get("include_usage")),
     )
+
+
+def _template_words(shape: Shape) -> Shape:
+    words = _object(shape, "chat_template_kwargs")
+    for name in sorted(_TAKEN & set(words)):
+        field = f"chat_template_kwargs.{name}"
+        raise BadRequest(f"{field} is not the caller's to say", field=field, value=words[name])
+    return words
 
 
 def _sampling(shape: Shape) -> Shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -45,10 +44,15 @@ class Sampling:
         "seed": (0, (1 << 63) - 1), "logprobs": (0, MAX_LOGPROBS),
     }  # fmt: skip
 
+    _WHOLE: ClassVar[frozenset[str]] = frozenset({"max_tokens", "top_k", "seed", "logprobs"})
+
     def __post_init__(self) -> None:
+        for name in sorted(self._WHOLE):
+            if not isinstance(getattr(self, name), int | None):
+                raise BadGeneration(f"{name} must be a whole number", field=name, value=getattr(self, name))
         for name, (least, most) in self._BOUNDS.items():
             value = getattr(self, name)
-            if value is not None and (not math.isfinite(value) or not least <= value <= most):
+            if value is not None and (not least <= value <= most):
                 raise BadGeneration(
                     f"{name} must be from {least} to {most}",
                     field=name,
@@ -57,6 +61,11 @@ class Sampling:
                 )
         if self.top_p == 0:
             raise BadGeneration("top_p must be above 0", field="top_p", value=0, limit="above 0")
+        self._check_stops()
+        if sum(map(bool, (self.schema, self.regex, self.grammar))) > 1:
+            raise BadGeneration("Give one of schema, regex and grammar", field="schema", limit=1)
+
+    def _check_stops(self) -> None:
         if len(self.stop) > MAX_STOPS:
             raise BadGeneration(
                 f"There may be {MAX_STOPS} stop strings", field="stop", value=len(self.stop), limit=MAX_STOPS
@@ -67,8 +76,6 @@ class Sampling:
                     f"A stop string has 1 to {MAX_STOP_CHARACTERS} characters",
                     field="stop", value=word, limit=MAX_STOP_CHARACTERS,
                 )  # fmt: skip
-        if sum(map(bool, (self.schema, self.regex, self.grammar))) > 1:
-            raise BadGeneration("Give one of schema, regex and grammar", field="schema", limit=1)
 
     @property
     def is_greedy(self) -> bool:
